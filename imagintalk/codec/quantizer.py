@@ -1,0 +1,81 @@
+"""Residual vector quantiser: encodec's codebooks, with a straight-through path that reaches every level."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from encodec.quantization import ResidualVectorQuantizer
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """What a pass through the quantiser gives."""
+
+    latents: Tensor
+    """(batch, dimension, frames), the straight-through sum of the levels used."""
+    codes: Tensor
+    """(batch, levels, frames) int64."""
+    commitment: Tensor
+    """Scalar, mean over levels."""
+
+
+class ResidualQuantizer(ResidualVectorQuantizer):
+    """encodec's quantiser with the same weights.
+
+    Its own forward subtracts the straight-through output from the residual, which cancels the gradient of every
+    level but the first (see moshi, `quantization/core_vq.py`, for the same remedy): here residuals are taken from
+    detached entries and the encoder gets one straight-through gradient, plus the commitment of each level.
+    """
+
+    def quantize(self, latents: Tensor, levels: int) -> Quantized:
+        """Quantise (batch, dimension, frames) with the first `levels` codebooks."""
+        residual, total = latents, torch.zeros_like(latents)
+        codes, commitments = [], []
+        for layer in self.vq.layers[:levels]:
+            entry, code, _ = layer(residual.detach())
+            entry = entry.detach()
+            commitments.append(torch.nn.functional.mse_loss(residual, entry))
+            residual = residual - entry
+            total = total + entry
+            codes.append(code)
+        straight = latents + (total - latents).detach()
+        return Quantized(straight, torch.stack(codes, dim=1), torch.stack(commitments).mean())
+
+    def to_codes(self, latents: Tensor, levels: int) -> Tensor:
+        """Codes (batch, levels, frames) of latents (batch, dimension, frames)."""
+        return self.vq.encode(latents, n_q=levels).transpose(0, 1)
+
+    def to_latents(self, codes: Tensor) -> Tensor:
+        """Latents (batch, dimension, frames) of codes (batch, levels, frames); fewer levels are allowed."""
+        return self.vq.decode(codes.transpose(0, 1))
+
+    @torch.no_grad()
+    def start(self, latents: Tensor, iterations: int = 15) -> None:
+        """Start every codebook by k-means on the residuals of latents (vectors, dimension).
+
+        encodec's own start compares all pairs at once in memory, gigabytes at these sizes.
+        """
+        residual = latents
+        for layer in self.vq.layers:
+            book = layer._codebook
+            size = book.embed.shape[0]
+            means = residual[torch.randint(len(residual), (size,))]
+            for _ in range(iterations):
+                nearest = torch.cdist(residual, means).argmin(dim=1)
+                counts = torch.bincount(nearest, minlength=size).to(residual)
+                sums = torch.zeros_like(means).index_add_(0, nearest, residual)
+                means = torch.where(counts[:, None] > 0, sums / counts.clamp_min(1)[:, None], means)
+            book.embed.copy_(means)
+            # As if each entry had been met a few times: old enough not to expire, young enough to move.
+            book.cluster_size.fill_(4.0)
+            book.embed_avg.copy_(4.0 * means)
+            book.inited.fill_(True)
+            nearest = torch.cdist(residual, means).argmin(dim=1)
+            residual = residual - means[nearest]
+
+    @property
+    def codebooks(self) -> Tensor:
+        """(levels, entries, dimension)."""
+        return torch.stack([layer.codebook for layer in self.vq.layers])

@@ -1,0 +1,54 @@
+"""`imagintalk prepare`: decode recordings once into the cache that training reads."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+CORPORA = ("grid", "drawn", "ravdess", "mead", "lrs3", "speech")
+DEFAULT_CACHE = Path("cache")
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "prepare",
+        help="decode recordings for training",
+        description="Decode recordings once into a cache: sound and pitch, speaker embedding, mouth crops and face. "
+        "Parts that are there already are kept, so it can be stopped and called again.",
+    )
+    parser.add_argument("corpus", choices=CORPORA, help="how the recordings are laid out on disk")
+    parser.add_argument(
+        "root",
+        type=Path,
+        nargs="?",
+        help="the corpus' folder as its authors publish it; `drawn` needs none: it is drawn into the cache",
+    )
+    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="where to (default: %(default)s)")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: one a core)")
+    parser.add_argument(
+        "--clips", type=int, default=200, help="how many clips `drawn` draws: 80 %% train (default: %(default)s)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prepare one corpus. Raises DataError, OptionError."""
+    from imagintalk.console import progress_bar, warn
+    from imagintalk.data import corpora
+    from imagintalk.data.prepare import prepare
+    from imagintalk.errors import OptionError
+
+    if args.root is None and args.corpus != "drawn":
+        raise OptionError(f"prepare {args.corpus}: expected the folder of the corpus, got none")
+    with progress_bar() as notify:
+        if args.corpus == "drawn":
+            recordings = corpora.draw(args.root or args.cache / "drawn-clips", args.clips, notify)
+        else:
+            recordings = corpora.READERS[args.corpus](args.root)
+        failures = prepare(args.corpus, recordings, args.cache, notify, workers=args.workers)
+    for line in failures:
+        warn(f"left out: {line}")
+    print(f"{args.corpus}: {len(recordings) - len(failures)} recordings in {args.cache / args.corpus}")
+    return 0

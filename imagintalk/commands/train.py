@@ -1,0 +1,47 @@
+"""`imagintalk train`: train one stage, or resume it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from imagintalk.commands.prepare import DEFAULT_CACHE
+
+STAGES = ("codec", "tokens", "language", "lips", "style", "diffusion")
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "train",
+        help="train one stage",
+        description="Train one stage of a model, in this order: " + ", ".join(STAGES) + ". A stopped run goes on where "
+        "it stopped. On several GPUs: `accelerate launch -m imagintalk train STAGE …`.",
+    )
+    parser.add_argument("stage", choices=STAGES)
+    parser.add_argument("--config", default="small", help="tiny, small, paper or a YAML file (default: %(default)s)")
+    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="of `imagintalk prepare` (default: %(default)s)")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="checkpoints and curves (default: %(default)s)")
+    parser.add_argument("--model", type=Path, help="folder of the model (default: models/<config>)")
+    parser.add_argument("--steps", type=int, help="instead of the recipe's")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--precision", choices=("bf16", "no"), default="bf16")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train one stage. Raises DataError, WeightsError, ConfigError, OptionError."""
+    from imagintalk.config import load_config
+    from imagintalk.console import progress_bar
+    from imagintalk.training.stages import TrainOptions, train
+
+    config = load_config(args.config)
+    model = args.model or Path("models") / config.name
+    options = TrainOptions(
+        config, args.cache, args.runs, model, args.steps, args.seed, args.device, args.precision
+    )
+    with progress_bar() as notify:
+        facts = train(args.stage, options, notify)
+    print(f"{args.stage}: stored in {model}; " + ", ".join(f"{k} {v}" for k, v in facts.items() if k != "recipe"))
+    return 0

@@ -1,0 +1,1 @@
+"""A talking head drawn by code: the sample clip that is ours, and one more talker to train on."""

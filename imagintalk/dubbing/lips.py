@@ -1,0 +1,73 @@
+"""From mouth crops to content tokens and c_lip, for clips of any length."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from imagintalk.config import DetectorConfig
+from imagintalk.dubbing.parts import Parts
+from imagintalk.lip.crop import centre_crop
+from imagintalk.lip.detector import misaligned
+from imagintalk.rates import TOKENS_PER_VIDEO_FRAME
+from imagintalk.types import ContentTokens
+
+WINDOW = 125
+"""Video frames that the lip aligner sees at once: it is trained on clips of about three seconds."""
+OVERLAP = 50
+"""Video frames that two windows share; each gives its side of the middle of them. Ours."""
+
+
+def windows(frames: int) -> Iterator[tuple[slice, slice]]:
+    """Which frames each window sees, and which of them it answers for; the latter join to all frames, each once."""
+    last = max(0, frames - WINDOW)
+    starts = [*range(0, last, WINDOW - OVERLAP), last]
+    joints = [(earlier + WINDOW + later) // 2 for earlier, later in zip(starts, starts[1:], strict=False)]
+    for start, first, stop in zip(starts, [0, *joints], [*joints, frames], strict=True):
+        yield slice(start, start + WINDOW), slice(first, stop)
+
+
+@torch.inference_mode()
+def read_lips(
+    mouth: NDArray[np.uint8], parts: Parts, detector: DetectorConfig, report: Callable[[float], None]
+) -> tuple[ContentTokens, Tensor]:
+    """Mouth crops (T, 96, 96) at 25 fps -> tokens, and c_lip (1, T50, width) at 50 Hz.
+
+    The aligner's tokens that the detector finds misaligned are refilled by the language model, whose states are c_lip.
+    """
+    frames, device = len(mouth), parts.device
+    features, logits = [], []
+    for seen, kept in windows(frames):
+        cut = torch.from_numpy(mouth[seen])[None].to(device)
+        lengths = torch.tensor([cut.shape[1]], device=device)
+        aligned = parts.aligner(centre_crop(cut, lengths, parts.config.lips), lengths)
+        own = slice(*(TOKENS_PER_VIDEO_FRAME * (edge - seen.start) for edge in (kept.start, kept.stop)))
+        features.append(aligned.features[:, own])
+        logits.append(aligned.logits[:, own])
+        report(0.8 * kept.stop / frames)
+    z, odds = torch.cat(features, dim=1), torch.cat(logits, dim=1).softmax(-1)
+    probability, ids = odds.max(-1)
+    lengths50 = torch.tensor([ids.shape[1]], device=device)
+    similarity = parts.detector(z, parts.aligner.tokens(ids), lengths50)
+    masked = misaligned(similarity, detector, lengths50)
+    refilled = parts.language.refill(ids, masked, lengths50)
+    content = ContentTokens(
+        ids=ids[0].cpu().numpy(),
+        similarity=similarity[0].float().cpu().numpy(),
+        masked=masked[0].cpu().numpy(),
+        refilled=refilled[0].cpu().numpy(),
+        probability=probability[0].float().cpu().numpy(),
+    )
+    return content, hidden_of(parts, content)
+
+
+@torch.inference_mode()
+def hidden_of(parts: Parts, content: ContentTokens) -> Tensor:
+    """c_lip (1, T50, width) at 50 Hz of the refilled tokens."""
+    tokens = torch.from_numpy(content.refilled)[None].to(parts.device)
+    c_lip: Tensor = parts.language.hidden(tokens, torch.tensor([tokens.shape[1]], device=parts.device))
+    return c_lip

@@ -1,0 +1,64 @@
+"""Writing takes and report: all of them appear together when whole, or none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from imagintalk.errors import OutputError
+from imagintalk.media.audio import write_wav
+from imagintalk.media.files import check_place, whole_file
+from imagintalk.media.mux import VIDEO_SUFFIXES, write_video
+from imagintalk.provenance import Provenance
+from imagintalk.types import Clip, DubResult
+
+
+class Outputs:
+    """The files that a dub will write. Checked when made, so that a wrong name costs no waiting."""
+
+    def __init__(self, clip: Clip, out: Path, takes: int, report: Path | None) -> None:
+        """out: a .wav or video file; several takes write name_1, name_2, ... beside it. Raises OutputError."""
+        self.clip, self.report = clip, report
+        self.takes = [out] if takes == 1 else [
+            out.with_name(f"{out.stem}_{number}{out.suffix}") for number in range(1, takes + 1)
+        ]
+        known = (".wav", *VIDEO_SUFFIXES)
+        if out.suffix.lower() not in known:
+            raise OutputError(f"{out}: unknown kind of file {out.suffix!r}; expected a name ending in {', '.join(known)}")
+        paths = [*self.takes, *([report] if report is not None else [])]
+        if len({path.resolve() for path in paths}) < len(paths):
+            raise OutputError(f"{report}: speech and report have the same name; choose another for the report")
+        for path in paths:
+            if path.exists() and path.samefile(clip.path):
+                raise OutputError(f"{path}: is the clip itself; choose another name")
+            check_place(path)
+
+    def write(self, result: DubResult, made: Sequence[Provenance], report: dict[str, Any]) -> None:
+        """Write everything under temporary names, then move all into place. Raises OutputError, ClipError."""
+        with ExitStack() as stack:
+            for path, take, own in zip(self.takes, result.takes, made, strict=True):
+                partial = stack.enter_context(whole_file(path))
+                with _named(partial, path):
+                    if path.suffix.lower() == ".wav":
+                        write_wav(partial, take.speech, own.comment())
+                    else:
+                        write_video(self.clip.path, self.clip, take.speech, partial, own.comment())
+            if self.report is not None:
+                stack.enter_context(whole_file(self.report)).write_text(_json(report), encoding="utf-8")
+
+
+def _json(report: dict[str, Any]) -> str:
+    """One line for each entry, so that long tracks do not fill the screen."""
+    return "{\n" + ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in report.items()) + "\n}\n"
+
+
+@contextmanager
+def _named(partial: Path, path: Path) -> Iterator[None]:
+    """Let errors name the file that the user asked for, not the temporary one."""
+    try:
+        yield
+    except OutputError as error:
+        raise OutputError(str(error).replace(str(partial), str(path))) from error

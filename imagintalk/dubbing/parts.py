@@ -1,0 +1,72 @@
+"""The networks of one model, loaded for dubbing."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TypeVar
+
+import torch
+from torch import nn
+
+from imagintalk.codec.codec import Codec
+from imagintalk.diffusion.dit import StyleDiT
+from imagintalk.errors import OptionError
+from imagintalk.face.expression import ExpressionBackend, expression_backend
+from imagintalk.face.identity import IdentityBackend, identity_backend
+from imagintalk.lip.aligner import LipAligner
+from imagintalk.lip.detector import ErrorDetector
+from imagintalk.models import ModelStore
+from imagintalk.refine.language import TokenLanguageModel
+from imagintalk.style.identity import IdentityAdapter
+from imagintalk.style.speaker import SpeakerEncoder
+from imagintalk.style.voices import Preset, load_presets
+
+DEVICES = ("auto", "cpu", "cuda")
+
+Module = TypeVar("Module", bound=nn.Module)
+
+
+def find_device(wanted: str) -> torch.device:
+    """The device to compute on; `auto`: the GPU where there is one. Raises OptionError: unknown, or no GPU."""
+    if wanted not in DEVICES:
+        raise OptionError(f"device {wanted!r} is unknown; expected one of {', '.join(DEVICES)}")
+    there = torch.cuda.is_available()
+    if wanted == "cuda" and not there:
+        raise OptionError("device cuda: this machine has no CUDA GPU that torch can use; expected cpu or auto")
+    return torch.device("cuda" if there and wanted != "cpu" else "cpu")
+
+
+class Parts:
+    """Trained parts in evaluation mode on one device. Backends of the face and the voice are loaded when first used."""
+
+    def __init__(self, store: ModelStore, device: torch.device) -> None:
+        """Raises WeightsError: a part is missing, corrupt, or does not fit the config."""
+        config = store.config
+        self.config, self.device, self._store = config, device, store
+        lips = {"aligner": LipAligner(config.lips, config.tokens), "detector": ErrorDetector(config.lips)}
+        self._load("lips", nn.ModuleDict(lips))
+        self.aligner, self.detector = lips["aligner"], lips["detector"]
+        self.language = self._load("language", TokenLanguageModel(config.language, config.tokens))
+        self.adapter = self._load("style", IdentityAdapter(config.style))
+        self.diffusion = self._load("diffusion", StyleDiT(config.diffusion, config.codec, config.language.width))
+        self.codec = self._load("codec", Codec(config.codec))
+
+    def _load(self, part: str, module: Module) -> Module:
+        self._store.load_part(part, module)
+        return module.eval().requires_grad_(False).to(self.device)
+
+    @cached_property
+    def identity(self) -> IdentityBackend:
+        return identity_backend(self.config.style.identity)
+
+    @cached_property
+    def expression(self) -> ExpressionBackend:
+        return expression_backend(self.config.style.expression)
+
+    @cached_property
+    def speaker(self) -> SpeakerEncoder:
+        return SpeakerEncoder(str(self.device))
+
+    @cached_property
+    def presets(self) -> dict[str, Preset]:
+        return load_presets(self._store.folder)

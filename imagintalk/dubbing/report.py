@@ -1,0 +1,84 @@
+"""What a dub tells about itself: provenance of each take, and the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from imagintalk.dubbing.confidence import confidence
+from imagintalk.dubbing.options import DubOptions
+from imagintalk.models import ModelStore
+from imagintalk.provenance import Provenance, now, program_version, sha256_of
+from imagintalk.rates import TOKEN_HZ
+from imagintalk.style.emotion import AUTO
+from imagintalk.types import Clip, DubResult, Emotion, FaceTrack
+
+
+def provenances(store: ModelStore, clip: Clip, options: DubOptions, result: DubResult) -> list[Provenance]:
+    """How each take was made. Raises OSError when the clip can no longer be read."""
+    clip_sha256, created = sha256_of(clip.path), now()
+    if options.voice != AUTO:
+        voice = "recording" if Path(options.voice).is_file() else options.voice
+    else:
+        voice = AUTO
+    return [
+        Provenance(
+            program_version=program_version(),
+            model=store.name,
+            model_sha256=store.sha256,
+            clip_sha256=clip_sha256,
+            start_s=clip.start_s,
+            end_s=clip.start_s + float(result.crops.duration_s),
+            seed=take.seed,
+            emotion=options.emotion,
+            intensity=options.intensity,
+            voice=voice,
+            created=created,
+        )
+        for take in result.takes
+    ]
+
+
+def report(options: DubOptions, result: DubResult, made: list[Provenance]) -> dict[str, Any]:
+    """All that is known about a dub, as plain values for a JSON file."""
+    content = result.content
+    masked = int(content.masked.sum())
+    return {
+        "takes": [own.as_dict() for own in made],
+        "seconds": float(result.crops.duration_s),
+        "samples": len(result.takes[0].speech.samples),
+        "face": _face(result.crops.track, result.crops.mouth_width_px),
+        "tokens": {
+            "rate_hz": TOKEN_HZ,
+            "read": content.ids.tolist(),
+            "similarity": _rounded(content.similarity),
+            "probability": _rounded(content.probability),
+            "spoken": content.refilled.tolist(),
+        },
+        "masked": {"tokens": masked, "of": len(content.ids), "share": masked / len(content.ids)},
+        "confidence": confidence(content),
+        "emotion": {
+            "asked": options.emotion,
+            "intensity": options.intensity,
+            "rate_hz": TOKEN_HZ,
+            "classes": [emotion.word for emotion in Emotion],
+            "track": _rounded(result.style.emotion),
+        },
+        "timings_s": {stage: round(seconds, 3) for stage, seconds in result.timings_s.items()},
+        "warnings": list(result.warnings),
+    }
+
+
+def _face(track: FaceTrack, mouth_width_px: float) -> dict[str, Any]:
+    middle = track.boxes[len(track.boxes) // 2]
+    return {
+        "index": track.index,
+        "box_px": [round(float(edge), 1) for edge in middle],
+        "seen_share": float(track.seen.mean()),
+        "mouth_motion": track.mouth_motion,
+        "mouth_width_px": mouth_width_px,
+    }
+
+
+def _rounded(values: Any) -> Any:
+    return values.astype("float64").round(3).tolist()

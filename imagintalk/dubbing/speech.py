@@ -1,0 +1,79 @@
+"""From conditions to codes, and from codes to sound of the clip's exact length."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from imagintalk.diffusion.conditions import Conditions
+from imagintalk.diffusion.guidance import Guidance, ScoreFn, guided_score
+from imagintalk.diffusion.sampler import SamplerOptions, generators_of
+from imagintalk.diffusion.windows import sample_windows
+from imagintalk.dubbing.parts import Parts
+from imagintalk.rates import SAMPLE_RATE, TOKEN_HZ, exact_ratio, samples_of
+from imagintalk.types import Speech, Style
+
+OVERLAP_S = 1
+"""How much of the speech before it a window of a long clip sees. Ours."""
+
+
+def conditions_of(c_lip: Tensor, style: Style) -> Conditions:
+    """What steers one clip, as a batch of one. c_lip: (1, T50, width)."""
+    identity, emotion = (torch.from_numpy(values)[None].to(c_lip) for values in (style.c_id, style.emotion))
+    return Conditions(c_lip, identity, emotion)
+
+
+@torch.inference_mode()
+def imagine(
+    parts: Parts,
+    conditions: Conditions,
+    start: Tensor,
+    seeds: Sequence[int],
+    options: SamplerOptions,
+    guidance: Guidance,
+    report: Callable[[float], None],
+) -> Tensor:
+    """Codes (takes, levels, frames) at the codec's rate, int64, CPU: the [MASK] codes of `start` sampled.
+
+    start: (levels, frames), [MASK] = codebook size; other codes are known and stay. One take for each seed; all are
+    sampled together, each with the noise that it would draw alone. What `report` raises stops it within one step.
+    """
+    config, takes, device = parts.config, len(seeds), parts.device
+    rate, size = config.codec.frame_rate, config.codec.codebook_size
+    together = conditions.repeat(takes)
+    # Where the CPU multiplies bfloat16 itself: 1.6 times faster; log-scores move by 0.007 (deviation), measured.
+    half = device.type == "cpu" and bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+
+    def score_of(first: int, stop: int) -> ScoreFn:
+        return guided_score(parts.diffusion, together.window(first, stop, rate), guidance)
+
+    with torch.autocast(device.type, torch.bfloat16, enabled=half):
+        return sample_windows(
+            score_of,
+            start.to(device).expand(takes, -1, -1),
+            size,
+            generators_of(seeds),
+            options,
+            window=exact_ratio(config.diffusion.window_frames * rate, TOKEN_HZ),
+            overlap=OVERLAP_S * rate,
+            frame_rate=rate,
+            notify=report,
+        ).cpu()
+
+
+@torch.inference_mode()
+def sound_of(parts: Parts, codes: Tensor, duration_s: Fraction) -> Speech:
+    """Codes (levels, frames) as speech of exactly round(duration * 24000) samples; what a tail lacks is silence."""
+    samples = parts.codec.decode(codes[None].to(parts.device))[0].float().cpu().numpy()
+    return Speech(fit_length(samples, samples_of(duration_s)), SAMPLE_RATE)
+
+
+def fit_length(samples: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """(count,) samples in [-1, 1]: cut, or followed by silence."""
+    cut = np.clip(samples[:count], -1.0, 1.0)
+    return np.pad(cut, (0, count - len(cut)))

@@ -1,0 +1,1 @@
+"""Lips to content tokens: crop, visual encoder, Conformer, token projector, error detector (DESIGN section 2)."""

@@ -1,0 +1,192 @@
+"""Trains the codec: spectra and pitch first, codebooks from a warm start, an adversary at the end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from imagintalk.codec.balancer import Balancer
+from imagintalk.codec.codec import Codec
+from imagintalk.codec.losses import (
+    SpectralLoss,
+    adversary_loss,
+    deceiving_loss,
+    discriminator,
+    feature_loss,
+    prosody_loss,
+)
+from imagintalk.codec.spectral_decoder import SUBFRAMES, SpectralDecoder
+from imagintalk.config import CodecConfig
+from imagintalk.data.cache import Example, of_split
+from imagintalk.rates import exact_ratio
+from imagintalk.training.average import WeightAverage
+from imagintalk.training.stage import Batch, Metrics, Recipe, Stage
+
+RECIPE = Recipe(steps=3000, learning_rate=6e-4, warmup=100, ema_decay=0.995, validate_every=250)
+BATCH, SEGMENT_FRAMES = 12, 60
+QUANTIZE_FROM = 0.1
+"""Share of the steps without codebooks: they start from latents that mean something."""
+ADVERSARY_FROM = 0.5
+"""Share of the steps without the adversary. From there on encoder and codebooks stand still: the language of codes is
+fixed, later stages can start, and the adversary polishes the decoder alone."""
+POOL = 60
+"""Whole recordings whose latents start the codebooks."""
+WEIGHTS = {"spectral": 3.0, "deceive": 1.0, "features": 2.0}
+
+
+class CodecObjective(nn.Module):
+    """Codec and its spectral losses."""
+
+    def __init__(self, codec: Codec) -> None:
+        super().__init__()
+        self.codec = codec
+        self.spectral = SpectralLoss()
+
+    def forward(self, batch: Batch, levels: int) -> tuple[Tensor, dict[str, Tensor]]:
+        """Generated samples (batch, 1, N) and the losses that do not go through them."""
+        latents = self.codec.encoder(batch["samples"][:, None]).float()
+        losses: dict[str, Tensor] = {}
+        if levels:
+            quantized = self.codec.quantizer.quantize(latents, levels)
+            latents, losses["commitment"] = quantized.latents, quantized.commitment
+        decoder = self.codec.decoder
+        if not isinstance(decoder, SpectralDecoder):
+            return decoder(latents), losses
+        filters, prosody = decoder.read(latents)
+        pitch = batch["pitch"]
+        losses["prosody"] = prosody_loss(prosody, pitch, torch.ones_like(pitch, dtype=torch.bool))
+        # The recording's own pitch drives the pulses, so that spectra are compared harmonic by harmonic.
+        steady = torch.where(pitch > 0, pitch, prosody.pitch_hz.detach())
+        return decoder.render(filters, steady, (pitch > 0).float()), losses
+
+
+class CodecStage(Stage):
+    """12-level codec on every recording with sound."""
+
+    name = "codec"
+
+    def __init__(self, config: CodecConfig, examples: list[Example], recipe: Recipe = RECIPE) -> None:
+        self.recipe = recipe
+        self.codec = Codec(config)
+        self.objective = CodecObjective(self.codec)
+        self.parts = {"codec": self.codec}
+        self.adversary = discriminator(config.discriminator_filters)
+        self.quantize_from = int(QUANTIZE_FROM * recipe.steps)
+        self.adversary_from = int(ADVERSARY_FROM * recipe.steps)
+        self.balancer = Balancer(WEIGHTS, reference="spectral")
+        long_enough = SEGMENT_FRAMES * self.codec.hop
+        self.train_set = [e for e in of_split(examples, "train") if len(e.sound["samples"]) >= long_enough]
+        corpora = [e.corpus for e in self.train_set]
+        # Each corpus alike, whatever its size, GRID talkers included.
+        chances = np.array([1 / corpora.count(corpus) for corpus in corpora])
+        self.chances = chances / chances.sum()
+        self.validation_set = of_split(examples, "validation")[::6]
+
+    def batch(self, rng: np.random.Generator) -> Batch:
+        chosen = rng.choice(len(self.train_set), BATCH, p=self.chances)
+        return _segments([self.train_set[i] for i in chosen], self.codec.hop, rng)
+
+    def prepare(self, accelerator: Accelerator) -> None:
+        super().prepare(accelerator)
+        self.adversary.to(accelerator.device)
+        optimizer = torch.optim.AdamW(self.adversary.parameters(), lr=self.recipe.learning_rate, betas=(0.5, 0.9))
+        self.wrapped_adversary, self.adversary_optimizer = accelerator.prepare(self.adversary, optimizer)
+
+    def optimizers(self) -> list[torch.optim.Optimizer]:
+        return [self.optimizer, self.adversary_optimizer]
+
+    def extra_state(self) -> dict[str, Any]:
+        return {"adversary": self.adversary.state_dict(), "balancer": self.balancer.state_dict()}
+
+    def load_extra_state(self, state: dict[str, Any]) -> None:
+        self.adversary.load_state_dict(state["adversary"])
+        self.balancer.load_state_dict(state["balancer"])
+
+    def before_step(self, step: int, average: WeightAverage) -> None:
+        if step == self.quantize_from:
+            self._start_codebooks()
+            average.restart()
+        if step == self.adversary_from:
+            self.objective.load_state_dict(average.values)
+        if step >= self.adversary_from:
+            self.codec.encoder.requires_grad_(False)
+
+    def update(self, batch: Batch, step: int) -> Metrics:
+        levels = 0
+        if step >= self.quantize_from:
+            all_levels = self.codec.config.levels
+            levels = all_levels if torch.rand(()) < 0.5 else int(torch.randint(1, all_levels + 1, ()))
+        self.wrapped.train()
+        if step >= self.adversary_from:
+            self.codec.encoder.eval()
+            self.codec.quantizer.eval()
+        with self.accelerator.autocast():
+            generated, losses = self.wrapped(batch, levels)
+        sound = generated.float()
+        through = {"spectral": self.objective.spectral(sound[:, 0], batch["samples"])}
+        metrics = {name: float(loss) for name, loss in (losses | through).items()}
+        if step >= self.adversary_from:
+            through |= self._adversary_step(sound, batch["samples"][:, None], metrics)
+        gradient = self.balancer.gradient(through, sound)
+        direct = sum((loss for loss in losses.values()), torch.zeros((), device=sound.device))
+        # One backward pass: the balanced gradient enters at the sound, the other losses at their own places.
+        self.descend((sound * gradient).sum() + direct, self.optimizer, self.objective)
+        return metrics
+
+    def _adversary_step(self, sound: Tensor, true: Tensor, metrics: Metrics) -> dict[str, Tensor]:
+        with self.accelerator.autocast():
+            real, _ = self.wrapped_adversary(true)
+            fake, _ = self.wrapped_adversary(sound.detach())
+            loss = adversary_loss(real, fake)
+        metrics["adversary"] = float(loss)
+        self.descend(loss, self.adversary_optimizer, self.adversary)
+        with self.accelerator.autocast():
+            with torch.no_grad():
+                _, real_maps = self.wrapped_adversary(true)
+            fake, fake_maps = self.wrapped_adversary(sound)
+            losses = {"deceive": deceiving_loss(fake).float(), "features": feature_loss(real_maps, fake_maps).float()}
+        metrics.update({name: float(value) for name, value in losses.items()})
+        return losses
+
+    @torch.no_grad()
+    def _start_codebooks(self) -> None:
+        """Start the codebooks on whole recordings' latents."""
+        rng = np.random.default_rng(0)
+        chosen = rng.choice(len(self.train_set), POOL, p=self.chances)
+        self.codec.eval()
+        pool = []
+        for i in chosen:
+            samples = torch.from_numpy(self.train_set[i].samples).to(self.accelerator.device)
+            pool.append(self.codec.encoder(samples[None, None]).float())
+        self.codec.quantizer.start(torch.cat(pool, dim=2)[0].T)
+
+    def validate(self) -> Metrics:
+        losses = []
+        for example in self.validation_set:
+            samples = torch.from_numpy(example.samples).to(self.accelerator.device)[None]
+            latents = self.codec.encoder(samples[:, None])
+            if bool(self.codec.quantizer.vq.layers[0]._codebook.inited):
+                latents = self.codec.quantizer.to_latents(self.codec.quantizer.to_codes(latents, self.codec.config.levels))
+            losses.append(float(self.objective.spectral(self.codec.decoder(latents)[:, 0], samples)))
+        # Without codebooks the figure is lower and means nothing: never the best.
+        started = bool(self.codec.quantizer.vq.layers[0]._codebook.inited)
+        return {"spectral": float(np.mean(losses)), "score": float(np.mean(losses)) if started else 1e9}
+
+
+def _segments(examples: list[Example], hop: int, rng: np.random.Generator) -> Batch:
+    """samples (batch, N) in [-1, 1]; pitch (batch, subframes) Hz: a random stretch of each, at a random level."""
+    samples, pitch = [], []
+    sub = exact_ratio(hop, SUBFRAMES)
+    for example in examples:
+        frames = len(example.sound["samples"]) // hop
+        start = int(rng.integers(frames - SEGMENT_FRAMES + 1))
+        gain = float(rng.uniform(0.7, 1.3))
+        piece = example.sound["samples"][start * hop : (start + SEGMENT_FRAMES) * hop]
+        samples.append(torch.from_numpy(piece.astype(np.float32)) / 32768 * gain)
+        first = start * hop // sub
+        pitch.append(torch.from_numpy(example.sound["pitch"][first : first + SEGMENT_FRAMES * hop // sub]))
+    return {"samples": torch.stack(samples), "pitch": torch.stack(pitch)}

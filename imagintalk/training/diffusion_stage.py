@@ -1,0 +1,155 @@
+"""Trains the concrete score network on recordings' own codes, tokens, voices and emotions (DESIGN section 2)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from imagintalk.config import Config
+from imagintalk.data.cache import Example, of_split
+from imagintalk.diffusion.conditions import Conditions
+from imagintalk.diffusion.corruption import corrupt, group_stage, stratified_times
+from imagintalk.diffusion.dit import StyleDiT
+from imagintalk.diffusion.guidance import drop_conditions
+from imagintalk.diffusion.loss import diffusion_loss
+from imagintalk.refine.language import TokenLanguageModel
+from imagintalk.refine.spans import corrupt as damage
+from imagintalk.training.code_table import CodeTable
+from imagintalk.training.mix import Mix
+from imagintalk.training.stage import Batch, Metrics, Recipe, Stage
+from imagintalk.training.token_table import TokenTable
+from imagintalk.types import Emotion
+
+RECIPE = Recipe(steps=3000, learning_rate=1e-3, warmup=200, ema_decay=0.998, validate_every=250)
+BATCH, FRAMES = 16, 150
+SHARES = {"grid": 1.0, "drawn": 0.4, "ravdess": 0.7, "speech": 0.4}
+DAMAGED = 0.5
+"""Share of the clips whose tokens are damaged and refilled, as they are after lips were read."""
+OTHER_VOICE = 0.5
+"""Share of the clips that take the voice of another recording of the same talker: with its own the network would learn
+the emotion from the voice and leave the asked one unheard."""
+COARSE_FIRST = 0.6
+"""Share of the clips that train the first group of levels: it decides what is heard."""
+
+
+class DiffusionObjective(nn.Module):
+    """Score network under the frozen language model."""
+
+    def __init__(self, network: StyleDiT, language: TokenLanguageModel, level_groups: tuple[int, ...]) -> None:
+        super().__init__()
+        self.network = network
+        self.language = language.requires_grad_(False)
+        self.level_groups = level_groups
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Metrics]:
+        generator = torch.Generator().manual_seed(batch["seed"])
+        codes, count = batch["codes"], len(batch["codes"])
+        device, network = codes.device, self.network
+        conditions = Conditions(self.content(batch, generator), batch["voice"], batch["emotion"])
+        t = stratified_times(count, generator)[torch.randperm(count, generator=generator)].to(device)
+        chances = torch.full((len(self.level_groups),), (1 - COARSE_FIRST) / max(1, len(self.level_groups) - 1))
+        chances[0] = COARSE_FIRST
+        group = torch.multinomial(chances, count, replacement=True, generator=generator).to(device)
+        active, known = group_stage(self.level_groups, group)
+        frame_mask = torch.arange(codes.shape[2], device=device)[None] < batch["lengths"][:, None]
+        corrupted = corrupt(
+            codes, t, network.codebook_size, network.schedule, generator, active, known, frame_mask=frame_mask
+        )
+        keep = drop_conditions(count, generator).to(device) if self.training else None
+        scores = network(corrupted.codes, t, conditions, corrupted.masked, keep, frame_mask)
+        loss = diffusion_loss(scores, codes, corrupted, t, network.schedule, network.normalised)
+        metrics = {f"level_{i:02d}": float(value) for i, value in enumerate(loss.cross_entropy) if i in (0, 1, 3, 7)}
+        return loss.total, metrics | {"loss": float(loss.total.detach())}
+
+    @torch.no_grad()
+    def content(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """c_lip (B, T50, width), half of it from damaged and refilled tokens."""
+        self.language.eval()
+        ids, lengths = batch["ids"], batch["lengths"]
+        if self.training:
+            damaged, where = damage(ids, lengths, self.language.size, 0, generator)
+            refilled = self.language.refill(damaged.clamp_min(0), where, lengths, rounds=1)
+            chosen = (torch.rand(len(ids), generator=generator) < DAMAGED).to(ids.device)
+            ids = torch.where(chosen[:, None], refilled, ids)
+        return self.language.hidden(ids, lengths)
+
+
+class DiffusionStage(Stage):
+    """Style-DiT on every recording with sound."""
+
+    name = "diffusion"
+
+    def __init__(
+        self,
+        config: Config,
+        examples: list[Example],
+        tokens: TokenTable,
+        codes: CodeTable,
+        language: TokenLanguageModel,
+        codebooks: Tensor,
+        recipe: Recipe = RECIPE,
+    ) -> None:
+        self.recipe, self.tokens, self.codes = recipe, tokens, codes
+        network = StyleDiT(config.diffusion, config.codec, config.language.width)
+        network.start_from(codebooks)
+        self.objective = DiffusionObjective(network, language, config.diffusion.level_groups)
+        self.parts = {"diffusion": network}
+        self.mix = Mix(of_split(examples, "train"), SHARES)
+        self.validation_set = of_split(examples, "validation")[::3]
+        self.by_talker: dict[tuple[str, str], list[Example]] = defaultdict(list)
+        for example in self.mix.examples:
+            self.by_talker[example.corpus, example.talker].append(example)
+
+    def batch(self, rng: np.random.Generator) -> Batch:
+        examples = self.mix.draw(BATCH, rng)
+        voices = []
+        for example in examples:
+            others = self.by_talker[example.corpus, example.talker]
+            other = others[int(rng.integers(len(others)))] if rng.random() < OTHER_VOICE else example
+            voices.append(other)
+        return self._collate(examples, voices, rng)
+
+    def _collate(self, examples: list[Example], voices: list[Example], rng: np.random.Generator) -> Batch:
+        levels = self.objective.network.levels
+        batch: Batch = {
+            "codes": torch.zeros(len(examples), levels, FRAMES, dtype=torch.int64),
+            "ids": torch.zeros(len(examples), FRAMES, dtype=torch.int64),
+            "emotion": torch.zeros(len(examples), FRAMES, len(Emotion)),
+            "voice": torch.stack([torch.from_numpy(v.voice["ge2e"]) for v in voices]),
+            "lengths": torch.zeros(len(examples), dtype=torch.int64),
+            "seed": int(rng.integers(2**31)),
+        }
+        for row, example in enumerate(examples):
+            codes, ids = self.codes[example], self.tokens[example]
+            frames = min(codes.shape[1], len(ids))
+            start = int(rng.integers(max(1, frames - FRAMES + 1)))
+            stop = min(frames, start + FRAMES)
+            batch["codes"][row, :, : stop - start] = torch.from_numpy(codes[:, start:stop])
+            batch["ids"][row, : stop - start] = torch.from_numpy(ids[start:stop])
+            batch["emotion"][row] = emotion_weights(example)
+            batch["lengths"][row] = stop - start
+        return batch
+
+    def validate(self) -> Metrics:
+        rng = np.random.default_rng(0)
+        rows = []
+        for start in range(0, len(self.validation_set), BATCH):
+            chosen = self.validation_set[start : start + BATCH]
+            batch = self._collate(chosen, chosen, rng)
+            moved = {k: v.to(self.accelerator.device) if torch.is_tensor(v) else v for k, v in batch.items()}
+            with self.accelerator.autocast():
+                rows.append(self.objective(moved)[1])
+        mean = {name: float(np.nanmean([row[name] for row in rows])) for name in rows[0]}
+        return mean | {"score": mean["loss"]}
+
+
+def emotion_weights(example: Example) -> Tensor:
+    """(8,) weight per `Emotion`: the label by its intensity, the rest neutral; without a label neutral."""
+    weights = torch.zeros(len(Emotion))
+    intensity = 1.0 if example.intensity is None else example.intensity
+    weights[Emotion.NEUTRAL] = 1.0 - intensity
+    weights[example.emotion if example.emotion is not None else Emotion.NEUTRAL] += intensity
+    return weights

@@ -1,0 +1,181 @@
+"""Builds a stage by its name from config, cache and the parts trained before it, runs it, and stores its parts."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+
+
+from imagintalk.codec.codec import Codec
+from imagintalk.config import Config
+from imagintalk.data.cache import Example, of_split, read_cache
+from imagintalk.errors import ConfigError, DataError, OptionError
+from imagintalk.models import MODEL_FILE, ModelStore
+from imagintalk.refine.language import TokenLanguageModel
+from imagintalk.tokens.build import build_tokenizer
+from imagintalk.tokens.fit import Utterance, fit_kmeans
+from imagintalk.tokens.kmeans import KMeansTokenizer
+from imagintalk.training.code_table import CodeTable
+from imagintalk.training.codec_stage import RECIPE as CODEC_RECIPE
+from imagintalk.training.codec_stage import CodecStage
+from imagintalk.training.diffusion_stage import RECIPE as DIFFUSION_RECIPE
+from imagintalk.training.diffusion_stage import DiffusionStage
+from imagintalk.training.language_stage import RECIPE as LANGUAGE_RECIPE
+from imagintalk.training.language_stage import LanguageStage
+from imagintalk.training.lips_stage import RECIPE as LIPS_RECIPE
+from imagintalk.training.lips_stage import LipsStage
+from imagintalk.training.loop import Run, RunOptions
+from imagintalk.training.stage import Recipe, Stage
+from imagintalk.training.style_stage import RECIPE as STYLE_RECIPE
+from imagintalk.training.style_stage import StyleStage
+from imagintalk.training.token_table import TokenTable, ear_samples
+from imagintalk.types import Notify, Progress
+
+STAGES = ("codec", "tokens", "language", "lips", "style", "diffusion")
+"""In the order in which they need each other."""
+RECIPES = {
+    "codec": CODEC_RECIPE,
+    "language": LANGUAGE_RECIPE,
+    "lips": LIPS_RECIPE,
+    "style": STYLE_RECIPE,
+    "diffusion": DIFFUSION_RECIPE,
+}
+DATA_LICENCES = {
+    "grid": "CC BY 4.0",
+    "ravdess": "CC BY-NC-SA 4.0",
+    "speech": "speechocean762: free for commercial and non-commercial use",
+    "drawn": "drawn and spoken by this program",
+}
+TOKEN_UTTERANCES = 2000
+"""k-means sees at most so many recordings, spread evenly."""
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """One call of `imagintalk train`."""
+
+    config: Config
+    cache: Path
+    runs: Path
+    """Checkpoints, curves and logs, one folder per stage."""
+    model: Path
+    """The model folder that finished parts go to."""
+    steps: int | None = None
+    """Instead of the recipe's."""
+    seed: int = 0
+    device: str = "auto"
+    precision: str = "bf16"
+
+
+def open_store(options: TrainOptions) -> ModelStore:
+    """The model folder, made when it is not there. Raises ConfigError when it was trained with another config."""
+    if not (options.model / MODEL_FILE).exists():
+        return ModelStore.create(
+            options.model, options.config, "as the data: CC BY-NC-SA 4.0 where RAVDESS was trained on", DATA_LICENCES
+        )
+    store = ModelStore(options.model)
+    if store.config != options.config:
+        raise ConfigError(f"{options.model}: expected a model of this config; choose another folder or the same config")
+    return store
+
+
+def train(stage: str, options: TrainOptions, notify: Notify) -> dict[str, Any]:
+    """Train one stage, or resume it, and store its parts. Returns the facts that went into the model's card.
+
+    Raises OptionError for an unknown stage, DataError, WeightsError when an earlier stage is missing.
+    """
+    if stage not in STAGES:
+        raise OptionError(f"train: expected a stage, one of {', '.join(STAGES)}, got {stage!r}")
+    examples = read_cache(options.cache)
+    store = open_store(options)
+    if stage == "tokens":
+        return _train_tokens(store, options, examples, notify)
+    recipe: Recipe = RECIPES[stage]
+    if options.steps is not None:
+        recipe = dataclasses.replace(recipe, steps=options.steps)
+    built = _build(stage, store, options, examples, recipe, notify)
+    folder = options.runs / stage
+    run = Run(built, RunOptions(folder, options.seed, options.device, options.precision))
+    run.train(notify)
+    run.load_best()
+    facts = {
+        "steps": run.step,
+        "best_validation_score": run.best,
+        "seed": options.seed,
+        "recipe": dataclasses.asdict(recipe),
+        "recordings": len(of_split(examples, "train")),
+    }
+    if run.accelerator.is_main_process:
+        for name, module in built.parts.items():
+            store.save_part(name, module.cpu(), facts)
+        (options.model / f"{stage}.log.jsonl").write_text((folder / "log.jsonl").read_text())
+    return facts
+
+
+def _build(
+    stage: str, store: ModelStore, options: TrainOptions, examples: list[Example], recipe: Recipe, notify: Notify
+) -> Stage:
+    config = options.config
+    if stage == "codec":
+        return CodecStage(config.codec, examples, recipe)
+    if stage == "style":
+        return StyleStage(config, examples, recipe)
+    tokenizer = build_tokenizer(config.tokens)
+    store.load_part("tokens", tokenizer)
+    if stage == "lips":
+        examples = [e for e in examples if e.has_picture]
+    table = TokenTable(examples, tokenizer)
+    if stage == "lips":
+        return LipsStage(config, examples, table, tokenizer.centroids, recipe)
+    if stage == "language":
+        return LanguageStage(config, examples, table, recipe)
+    language = TokenLanguageModel(config.language, config.tokens)
+    store.load_part("language", language)
+    codec = Codec(config.codec)
+    store.load_part("codec", codec)
+    codes = CodeTable(examples, codec, _key(codec), options.cache, _share(notify, "encode"))
+    return DiffusionStage(config, examples, table, codes, language, codec.quantizer.codebooks, recipe)
+
+
+def _key(codec: Codec) -> str:
+    """Names the codes that a codec gives: its encoder and codebooks, not its decoder."""
+    digest = hashlib.sha256()
+    for part in (codec.encoder, codec.quantizer):
+        for name, value in part.state_dict().items():
+            if not name.endswith(("embed_avg", "cluster_size")):
+                digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:12]
+
+
+def _share(notify: Notify, stage: str) -> Callable[[float], None]:
+    return lambda fraction: notify(Progress(stage, fraction))
+
+
+def _train_tokens(store: ModelStore, options: TrainOptions, examples: list[Example], notify: Notify) -> dict[str, Any]:
+    """Fit the content tokens on training recordings."""
+    tokenizer = build_tokenizer(options.config.tokens)
+    trained = of_split(examples, "train")
+    # Word times tell what matters in a sound; recordings without them would only blur it (benchmarks/tokens.py).
+    chosen = [e for e in trained if e.words] or trained
+    if not chosen:
+        raise DataError(f"{options.cache}: expected training recordings, found none")
+    chosen = chosen[:: max(1, len(chosen) // TOKEN_UTTERANCES)]
+    facts = {"recordings": len(chosen), "seed": options.seed}
+    if isinstance(tokenizer, KMeansTokenizer):
+        utterances = []
+        for count, example in enumerate(chosen, 1):
+            utterances.append(Utterance(ear_samples(example), example.words))
+            notify(Progress("tokens: listen", 0.5 * count / len(chosen)))
+        fit_kmeans(tokenizer, utterances, options.seed)
+    store.save_part("tokens", tokenizer, facts)
+    notify(Progress("tokens", 1.0))
+    log = {"tokens": options.config.tokens.kind, **facts}
+    (options.model / "tokens.log.jsonl").write_text(json.dumps(log) + "\n")
+    return facts
