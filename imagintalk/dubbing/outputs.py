@@ -27,7 +27,7 @@ class Outputs:
         ]
         known = (".wav", *VIDEO_SUFFIXES)
         if out.suffix.lower() not in known:
-            raise OutputError(f"{out}: unknown kind of file {out.suffix!r}; expected a name ending in {', '.join(known)}")
+            raise OutputError(f"{out}: unknown kind of file; expected a name ending in {', '.join(known)}")
         paths = [*self.takes, *([report] if report is not None else [])]
         if len({path.resolve() for path in paths}) < len(paths):
             raise OutputError(f"{report}: speech and report have the same name; choose another for the report")

@@ -43,9 +43,8 @@ class Parts:
         """Raises WeightsError: a part is missing, corrupt, or does not fit the config."""
         config = store.config
         self.config, self.device, self._store = config, device, store
-        lips = {"aligner": LipAligner(config.lips, config.tokens), "detector": ErrorDetector(config.lips)}
-        self._load("lips", nn.ModuleDict(lips))
-        self.aligner, self.detector = lips["aligner"], lips["detector"]
+        self.aligner, self.detector = LipAligner(config.lips, config.tokens), ErrorDetector(config.lips)
+        self._load("lips", nn.ModuleDict({"aligner": self.aligner, "detector": self.detector}))
         self.language = self._load("language", TokenLanguageModel(config.language, config.tokens))
         self.adapter = self._load("style", IdentityAdapter(config.style))
         self.diffusion = self._load("diffusion", StyleDiT(config.diffusion, config.codec, config.language.width))

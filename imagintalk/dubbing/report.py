@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from imagintalk.dubbing.confidence import confidence
 from imagintalk.dubbing.options import DubOptions
+from imagintalk.errors import ClipError
 from imagintalk.models import ModelStore
 from imagintalk.provenance import Provenance, now, program_version, sha256_of
 from imagintalk.rates import TOKEN_HZ
 from imagintalk.style.emotion import AUTO
+from imagintalk.style.voices import load_presets
 from imagintalk.types import Clip, DubResult, Emotion, FaceTrack
 
 
 def provenances(store: ModelStore, clip: Clip, options: DubOptions, result: DubResult) -> list[Provenance]:
-    """How each take was made. Raises OSError when the clip can no longer be read."""
-    clip_sha256, created = sha256_of(clip.path), now()
-    if options.voice != AUTO:
-        voice = "recording" if Path(options.voice).is_file() else options.voice
-    else:
-        voice = AUTO
+    """How each take was made. Raises ClipError when the clip can no longer be read."""
+    try:
+        clip_sha256 = sha256_of(clip.path)
+    except OSError as error:
+        raise ClipError(f"{clip.path}: can no longer be read ({error.strerror}); leave it in place") from None
+    created = now()
+    named = options.voice in (AUTO, *load_presets(store.folder))
     return [
         Provenance(
             program_version=program_version(),
@@ -32,7 +34,7 @@ def provenances(store: ModelStore, clip: Clip, options: DubOptions, result: DubR
             seed=take.seed,
             emotion=options.emotion,
             intensity=options.intensity,
-            voice=voice,
+            voice=options.voice if named else "recording",
             created=created,
         )
         for take in result.takes

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from imagintalk.codec.balancer import Balancer
 from imagintalk.codec.codec import Codec
+from imagintalk.codec.envelope_loss import EnvelopeLoss
 from imagintalk.codec.losses import (
     SpectralLoss,
     adversary_loss,
@@ -30,12 +31,14 @@ RECIPE = Recipe(steps=3000, learning_rate=6e-4, warmup=100, ema_decay=0.995, val
 BATCH, SEGMENT_FRAMES = 12, 60
 QUANTIZE_FROM = 0.1
 """Share of the steps without codebooks: they start from latents that mean something."""
-ADVERSARY_FROM = 0.5
-"""Share of the steps without the adversary. From there on encoder and codebooks stand still: the language of codes is
-fixed, later stages can start, and the adversary polishes the decoder alone."""
+FREEZE_FROM = 0.5
+"""Share of the steps after which encoder and codebooks stand still: the language of codes is fixed, later stages can
+start, and the decoder alone is polished."""
+ADVERSARY_FROM = 0.9
+"""Share of the steps without the adversary, which costs more than everything else."""
 POOL = 60
 """Whole recordings whose latents start the codebooks."""
-WEIGHTS = {"spectral": 3.0, "deceive": 1.0, "features": 2.0}
+WEIGHTS = {"spectral": 3.0, "envelope": 1.0, "deceive": 0.5, "features": 1.0}
 
 
 class CodecObjective(nn.Module):
@@ -45,6 +48,7 @@ class CodecObjective(nn.Module):
         super().__init__()
         self.codec = codec
         self.spectral = SpectralLoss()
+        self.envelope = EnvelopeLoss()
 
     def forward(self, batch: Batch, levels: int) -> tuple[Tensor, dict[str, Tensor]]:
         """Generated samples (batch, 1, N) and the losses that do not go through them."""
@@ -76,6 +80,7 @@ class CodecStage(Stage):
         self.parts = {"codec": self.codec}
         self.adversary = discriminator(config.discriminator_filters)
         self.quantize_from = int(QUANTIZE_FROM * recipe.steps)
+        self.freeze_from = int(FREEZE_FROM * recipe.steps)
         self.adversary_from = int(ADVERSARY_FROM * recipe.steps)
         self.balancer = Balancer(WEIGHTS, reference="spectral")
         long_enough = SEGMENT_FRAMES * self.codec.hop
@@ -110,9 +115,9 @@ class CodecStage(Stage):
         if step == self.quantize_from:
             self._start_codebooks()
             average.restart()
-        if step == self.adversary_from:
+        if step == self.freeze_from:
             self.objective.load_state_dict(average.values)
-        if step >= self.adversary_from:
+        if step >= self.freeze_from:
             self.codec.encoder.requires_grad_(False)
 
     def update(self, batch: Batch, step: int) -> Metrics:
@@ -121,13 +126,16 @@ class CodecStage(Stage):
             all_levels = self.codec.config.levels
             levels = all_levels if torch.rand(()) < 0.5 else int(torch.randint(1, all_levels + 1, ()))
         self.wrapped.train()
-        if step >= self.adversary_from:
+        if step >= self.freeze_from:
             self.codec.encoder.eval()
             self.codec.quantizer.eval()
         with self.accelerator.autocast():
             generated, losses = self.wrapped(batch, levels)
         sound = generated.float()
-        through = {"spectral": self.objective.spectral(sound[:, 0], batch["samples"])}
+        through = {
+            "spectral": self.objective.spectral(sound[:, 0], batch["samples"]),
+            "envelope": self.objective.envelope(sound[:, 0], batch["samples"]),
+        }
         metrics = {name: float(loss) for name, loss in (losses | through).items()}
         if step >= self.adversary_from:
             through |= self._adversary_step(sound, batch["samples"][:, None], metrics)
@@ -165,16 +173,19 @@ class CodecStage(Stage):
         self.codec.quantizer.start(torch.cat(pool, dim=2)[0].T)
 
     def validate(self) -> Metrics:
-        losses = []
+        losses, envelopes = [], []
         for example in self.validation_set:
             samples = torch.from_numpy(example.samples).to(self.accelerator.device)[None]
             latents = self.codec.encoder(samples[:, None])
             if bool(self.codec.quantizer.vq.layers[0]._codebook.inited):
                 latents = self.codec.quantizer.to_latents(self.codec.quantizer.to_codes(latents, self.codec.config.levels))
-            losses.append(float(self.objective.spectral(self.codec.decoder(latents)[:, 0], samples)))
+            sound = self.codec.decoder(latents)[:, 0]
+            losses.append(float(self.objective.spectral(sound, samples)))
+            envelopes.append(float(self.objective.envelope(sound, samples)))
         # Without codebooks the figure is lower and means nothing: never the best.
         started = bool(self.codec.quantizer.vq.layers[0]._codebook.inited)
-        return {"spectral": float(np.mean(losses)), "score": float(np.mean(losses)) if started else 1e9}
+        mean = {"spectral": float(np.mean(losses)), "envelope": float(np.mean(envelopes))}
+        return mean | {"score": sum(mean.values()) if started else 1e9}
 
 
 def _segments(examples: list[Example], hop: int, rng: np.random.Generator) -> Batch:

@@ -23,8 +23,8 @@ from imagintalk.training.stage import Batch, Metrics, Recipe, Stage
 from imagintalk.training.token_table import TokenTable
 from imagintalk.types import Emotion
 
-RECIPE = Recipe(steps=3000, learning_rate=1e-3, warmup=200, ema_decay=0.998, validate_every=250)
-BATCH, FRAMES = 16, 150
+RECIPE = Recipe(steps=4000, learning_rate=8e-4, warmup=200, ema_decay=0.998, validate_every=250)
+BATCH, FRAMES = 8, 150
 SHARES = {"grid": 1.0, "drawn": 0.4, "ravdess": 0.7, "speech": 0.4}
 DAMAGED = 0.5
 """Share of the clips whose tokens are damaged and refilled, as they are after lips were read."""

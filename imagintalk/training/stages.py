@@ -19,6 +19,7 @@ from imagintalk.data.cache import Example, of_split, read_cache
 from imagintalk.errors import ConfigError, DataError, OptionError
 from imagintalk.models import MODEL_FILE, ModelStore
 from imagintalk.refine.language import TokenLanguageModel
+from imagintalk.style.voices import save_presets
 from imagintalk.tokens.build import build_tokenizer
 from imagintalk.tokens.fit import Utterance, fit_kmeans
 from imagintalk.tokens.kmeans import KMeansTokenizer
@@ -32,6 +33,7 @@ from imagintalk.training.language_stage import LanguageStage
 from imagintalk.training.lips_stage import RECIPE as LIPS_RECIPE
 from imagintalk.training.lips_stage import LipsStage
 from imagintalk.training.loop import Run, RunOptions
+from imagintalk.training.presets import preset_voices
 from imagintalk.training.stage import Recipe, Stage
 from imagintalk.training.style_stage import RECIPE as STYLE_RECIPE
 from imagintalk.training.style_stage import StyleStage
@@ -115,6 +117,8 @@ def train(stage: str, options: TrainOptions, notify: Notify) -> dict[str, Any]:
     if run.accelerator.is_main_process:
         for name, module in built.parts.items():
             store.save_part(name, module.cpu(), facts)
+        if stage == "style":
+            save_presets(options.model, preset_voices(examples, DATA_LICENCES))
         (options.model / f"{stage}.log.jsonl").write_text((folder / "log.jsonl").read_text())
     return facts
 

@@ -1,0 +1,75 @@
+"""What is measured: a pipeline's parts as plain functions from recordings to speech."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soxr
+import torch
+from numpy.typing import NDArray
+
+from imagintalk.data.recording import Recording
+from imagintalk.dubbing.options import DubOptions
+from imagintalk.dubbing.speech import conditions_of, fit_length, imagine, sound_of
+from imagintalk.evaluation.comparison import true_sound
+from imagintalk.media.probe import probe
+from imagintalk.pipeline import Pipeline
+from imagintalk.rates import EAR_SAMPLE_RATE, SAMPLE_RATE, SAMPLES_PER_TOKEN
+from imagintalk.style.emotion import emotion_track
+from imagintalk.tokens.build import build_tokenizer
+from imagintalk.types import Clip, Emotion, Speech, Style
+
+
+@dataclass(frozen=True)
+class Subjects:
+    """Each method is one way through the pipeline that a row of the table measures."""
+
+    pipeline: Pipeline
+
+    def resynthesise(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Samples (N,) at 24 kHz through the codec alone, (N,)."""
+        codec, device = self.pipeline.parts.codec, self.pipeline.parts.device
+        made = codec.decode(codec.encode(torch.from_numpy(samples)[None].to(device)))[0]
+        return fit_length(made.float().cpu().numpy(), len(samples))
+
+    def speak_tokens(self, recording: Recording) -> Speech:
+        """Speech from the recording's own tokens, in its own voice, neutral."""
+        parts, options = self.pipeline.parts, DubOptions()
+        samples = true_sound(recording)
+        heard = soxr.resample(samples, SAMPLE_RATE, EAR_SAMPLE_RATE)
+        tokenizer = build_tokenizer(parts.config.tokens)
+        self.pipeline.store.load_part("tokens", tokenizer)
+        ids = torch.from_numpy(tokenizer.encode(heard))[None].to(parts.device)
+        frames = -(-len(samples) // SAMPLES_PER_TOKEN)
+        ids = torch.nn.functional.pad(ids[:, :frames], (0, max(0, frames - ids.shape[1])), value=int(ids[0, -1]))
+        with torch.inference_mode():
+            c_lip = parts.language.hidden(ids, torch.tensor([frames], device=parts.device))
+        voice = parts.speaker.embed(samples, SAMPLE_RATE)
+        style = Style(voice, emotion_track("neutral", 1.0, frames, None))
+        start = torch.full((parts.config.codec.levels, frames), parts.config.codec.codebook_size)
+        sampler, guidance = options.sampler_options(parts.config), options.guidance_weights(parts.config)
+        codes = imagine(parts, conditions_of(c_lip, style), start, [0], sampler, guidance, lambda share: None)
+        return sound_of(parts, codes[0], probe(recording.path).duration_s)
+
+    def speak_lips(self, recording: Recording) -> Speech:
+        """The dub of a clip, all options left alone."""
+        return self.speak(recording.path)
+
+    def speak(self, clip: Path) -> Speech:
+        """The dub of a clip, all options left alone."""
+        return self.pipeline.run(Clip(clip), DubOptions()).takes[0].speech
+
+    def speak_with(self, clip: Path, emotion: Emotion, seed: int) -> Speech:
+        """The dub of a clip with an emotion."""
+        return self.pipeline.run(Clip(clip), DubOptions(emotion=emotion.word, seed=seed)).takes[0].speech
+
+    def speak_as(self, clip: Path, reference: Path) -> Speech:
+        """The dub of a clip in the voice of a recording."""
+        return self.pipeline.run(Clip(clip), DubOptions(voice=str(reference))).takes[0].speech
+
+    def speak_at(self, recording: Recording, threshold: float) -> tuple[Speech, float]:
+        """The dub of a clip at a threshold of the error detector, and the share of its tokens that were refilled."""
+        result = self.pipeline.run(Clip(recording.path), DubOptions(threshold=threshold))
+        return result.takes[0].speech, float(result.content.masked.mean())

@@ -1,0 +1,46 @@
+"""The files around the program agree with each other."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+
+@pytest.fixture(scope="module")
+def project(repository: Path) -> dict[str, Any]:
+    return dict(tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"])
+
+
+def test_one_version_everywhere(repository: Path, project: dict[str, Any]) -> None:
+    manifest = tomllib.loads((repository / "blender_manifest.toml").read_text(encoding="utf-8"))
+    assert version("imagintalk") == project["version"] == manifest["version"]
+    assert f"## [{project['version']}]" in (repository / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_constraints_hold_a_fitting_version_of_every_dependency(repository: Path, project: dict[str, Any]) -> None:
+    lines = (repository / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pinned = dict(line.split("==") for line in lines if not line.startswith("#"))
+    wanted = [*project["dependencies"], *(d for extra in project["optional-dependencies"].values() for d in extra)]
+    for requirement in map(Requirement, wanted):
+        if requirement.name != "imagintalk":
+            assert Version(pinned[requirement.name]) in requirement.specifier, requirement
+
+
+def test_readme_has_both_commands(repository: Path) -> None:
+    readme = (repository / "README.md").read_text(encoding="utf-8")
+    commands = {
+        number: re.search(rf"<!-- {number} command -->\n```bash\n(.+?)\n```", readme, re.DOTALL)
+        for number in ("first", "second")
+    }
+    for number, last in (("first", "imagintalk demo"), ("second", "pytest")):
+        found = commands[number]
+        assert found is not None, number
+        assert "-c constraints.txt" in found[1]
+        assert found[1].endswith(last)

@@ -1,0 +1,96 @@
+"""Every stage trains, resumes to the same weights, and refuses what does not fit."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from imagintalk.config import load_config
+from imagintalk.errors import Cancelled, ConfigError, DataError, OptionError, WeightsError
+from imagintalk.models import ModelStore
+from imagintalk.training import loop
+from imagintalk.training.stages import TrainOptions, train
+from imagintalk.types import Progress
+from safetensors.torch import load_file
+
+STEPS = 4
+PARTS = {"codec": "codec", "language": "language", "lips": "lips", "style": "style", "diffusion": "diffusion"}
+
+
+def options(cache: Path, folder: Path) -> TrainOptions:
+    return TrainOptions(
+        load_config("tiny"), cache, folder / "runs", folder / "model", steps=STEPS, device="cpu", precision="no"
+    )
+
+
+def quiet(progress: Progress) -> None:
+    pass
+
+
+def weights(model: Path, part: str) -> dict[str, torch.Tensor]:
+    card = json.loads((model / "model.json").read_text())
+    return load_file(model / card["files"][part]["file"])
+
+
+@pytest.fixture(scope="module")
+def trained(made_up_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model trained through all stages."""
+    folder = tmp_path_factory.mktemp("trained")
+    for stage in ("codec", "tokens", "language", "lips", "style", "diffusion"):
+        train(stage, options(made_up_cache, folder), quiet)
+    return folder
+
+
+def test_all_stages_leave_a_whole_model(trained: Path) -> None:
+    store = ModelStore(trained / "model")
+    assert set(store.parts) == {"codec", "tokens", "language", "lips", "style", "diffusion"}
+    assert store.config == load_config("tiny")
+    for stage in PARTS:
+        assert (trained / "model" / f"{stage}.log.jsonl").read_text().strip()
+        assert list((trained / "runs" / stage / "tensorboard").iterdir())
+
+
+@pytest.mark.parametrize("stage", ["codec", "language", "lips", "style", "diffusion"])
+def test_a_stopped_run_resumes_to_the_same_weights(
+    stage: str, trained: Path, made_up_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = tmp_path / "again"
+    shutil.copytree(trained / "model", again / "model")
+    monkeypatch.setattr(loop, "CHECKPOINT_EVERY_S", -1.0)
+
+    def stop(progress: Progress) -> None:
+        if progress.stage == f"train {stage}" and progress.fraction >= 0.5:
+            raise Cancelled("stopped")
+
+    with pytest.raises(Cancelled):
+        train(stage, options(made_up_cache, again), stop)
+    train(stage, options(made_up_cache, again), quiet)
+    once, twice = weights(trained / "model", PARTS[stage]), weights(again / "model", PARTS[stage])
+    assert once.keys() == twice.keys()
+    for name in once:
+        assert torch.equal(once[name], twice[name]), name
+
+
+def test_an_unknown_stage_is_refused(made_up_cache: Path, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="expected a stage"):
+        train("eyes", options(made_up_cache, tmp_path), quiet)
+
+
+def test_a_stage_before_its_turn_says_what_is_missing(made_up_cache: Path, tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="tokens"):
+        train("language", options(made_up_cache, tmp_path), quiet)
+
+
+def test_an_empty_cache_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="imagintalk prepare"):
+        train("codec", options(tmp_path, tmp_path), quiet)
+
+
+def test_a_model_of_another_config_is_refused(trained: Path, made_up_cache: Path) -> None:
+    other = dataclasses.replace(options(made_up_cache, trained), config=load_config("small"))
+    with pytest.raises(ConfigError, match="config"):
+        train("style", other, quiet)
