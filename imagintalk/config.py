@@ -167,7 +167,9 @@ def _build(kind: type[T], values: Any, where: str) -> T:
             built[name] = tuple(value)
         elif wanted is float and isinstance(value, int) and not isinstance(value, bool):
             built[name] = float(value)
-        elif isinstance(wanted, type) and not (isinstance(value, wanted) and isinstance(value, bool) == (wanted is bool)):
+        elif isinstance(wanted, type) and not (
+            isinstance(value, wanted) and isinstance(value, bool) == (wanted is bool)
+        ):
             raise ConfigError(f"{where}.{name}: expected {wanted.__name__}, got {value!r}")
         else:
             built[name] = value

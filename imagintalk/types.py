@@ -1,4 +1,4 @@
-"""What the stages of the pipeline hand to each other. Arrays are numpy; each field states shape, type, rate and unit."""
+"""What the stages of the pipeline hand to each other: numpy arrays whose docstrings state shape, type, rate, unit."""
 
 from __future__ import annotations
 

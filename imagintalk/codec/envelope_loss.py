@@ -19,7 +19,8 @@ class EnvelopeLoss(nn.Module):
     """1 - mean correlation of third-octave envelopes within segments of 384 ms, 0 for the same sound.
 
     Ours, in the form of the extended short-time objective intelligibility (Jensen & Taal 2016, section II): each band
-    loses its mean and scale over the segment, then each frame over the bands. Unlike the measure it looks at every frame.
+    loses its mean and scale over the segment, then each frame over the bands. Unlike the measure it looks at every
+    frame, quiet ones too.
     """
 
     def __init__(self) -> None:

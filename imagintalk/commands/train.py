@@ -20,7 +20,9 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("stage", choices=STAGES)
     parser.add_argument("--config", default="small", help="tiny, small, paper or a YAML file (default: %(default)s)")
-    parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="of `imagintalk prepare` (default: %(default)s)")
+    parser.add_argument(
+        "--cache", type=Path, default=DEFAULT_CACHE, help="of `imagintalk prepare` (default: %(default)s)"
+    )
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="checkpoints and curves (default: %(default)s)")
     parser.add_argument("--model", type=Path, help="folder of the model (default: models/<config>)")
     parser.add_argument("--steps", type=int, help="instead of the recipe's")
@@ -38,9 +40,7 @@ def run(args: argparse.Namespace) -> int:
 
     config = load_config(args.config)
     model = args.model or Path("models") / config.name
-    options = TrainOptions(
-        config, args.cache, args.runs, model, args.steps, args.seed, args.device, args.precision
-    )
+    options = TrainOptions(config, args.cache, args.runs, model, args.steps, args.seed, args.device, args.precision)
     with progress_bar() as notify:
         facts = train(args.stage, options, notify)
     print(f"{args.stage}: stored in {model}; " + ", ".join(f"{k} {v}" for k, v in facts.items() if k != "recipe"))

@@ -1,7 +1,7 @@
 """What training reads: each recording decoded once, in parts, beside an index.
 
-    cache/<corpus>/index.json          one entry per recording
-    cache/<corpus>/<name>.<part>.npz   sound, voice, picture
+cache/<corpus>/index.json          one entry per recording
+cache/<corpus>/<name>.<part>.npz   sound, voice, picture
 """
 
 from __future__ import annotations
@@ -77,21 +77,20 @@ def name_of(recording: Recording) -> str:
 
 def write_index(folder: Path, corpus: str, recordings: Iterable[Recording]) -> None:
     """List the recordings that were prepared whole."""
-    entries = []
-    for r in recordings:
-        entries.append(
-            {
-                "name": name_of(r),
-                "talker": r.talker,
-                "split": r.split,
-                "has_picture": r.has_picture,
-                "words": r.words,
-                "text": r.text,
-                "emotion": r.emotion,
-                "intensity": r.intensity,
-                "source": str(r.path.resolve()),
-            }
-        )
+    entries = [
+        {
+            "name": name_of(r),
+            "talker": r.talker,
+            "split": r.split,
+            "has_picture": r.has_picture,
+            "words": r.words,
+            "text": r.text,
+            "emotion": r.emotion,
+            "intensity": r.intensity,
+            "source": str(r.path.resolve()),
+        }
+        for r in recordings
+    ]
     (folder / "index.json").write_text(json.dumps({"corpus": corpus, "recordings": entries}, indent=1))
 
 
@@ -117,5 +116,3 @@ def read_cache(root: Path, corpora: Iterable[str] | None = None) -> list[Example
 def of_split(examples: Iterable[Example], split: Split) -> list[Example]:
     """The examples of one split, in order."""
     return [e for e in examples if e.split == split]
-
-

@@ -43,21 +43,21 @@ def read_grid(root: Path) -> list[Recording]:
     folder(root, "a GRID folder with one folder of videos per talker (s1, s2, ...) and align/")
     recordings: list[Recording] = []
     for talker in sorted(p for p in root.iterdir() if p.is_dir() and p.name != "align"):
-        clips = sorted(p for p in talker.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES)
+        clips = sorted(p for p in talker.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and p.name[0] != ".")
         aligns = root / "align" / talker.name
         splits = splits_of((clip.stem for clip in clips), talker)
-        for clip in clips:
-            recordings.append(
-                Recording(
-                    stem=clip.stem,
-                    path=clip,
-                    talker=talker.name,
-                    split=splits[clip.stem],
-                    has_picture=True,
-                    words=read_align(aligns / f"{clip.stem}.align") if aligns.is_dir() else (),
-                    text=sentence_of(clip.stem),
-                )
+        recordings += [
+            Recording(
+                stem=clip.stem,
+                path=clip,
+                talker=talker.name,
+                split=splits[clip.stem],
+                has_picture=True,
+                words=read_align(aligns / f"{clip.stem}.align") if aligns.is_dir() else (),
+                text=sentence_of(clip.stem),
             )
+            for clip in clips
+        ]
     if not recordings:
         raise DataError(f"{root}: expected GRID videos such as s1/bbaf2n.mp4, found none")
     return recordings

@@ -178,7 +178,9 @@ class CodecStage(Stage):
             samples = torch.from_numpy(example.samples).to(self.accelerator.device)[None]
             latents = self.codec.encoder(samples[:, None])
             if bool(self.codec.quantizer.vq.layers[0]._codebook.inited):
-                latents = self.codec.quantizer.to_latents(self.codec.quantizer.to_codes(latents, self.codec.config.levels))
+                latents = self.codec.quantizer.to_latents(
+                    self.codec.quantizer.to_codes(latents, self.codec.config.levels)
+                )
             sound = self.codec.decoder(latents)[:, 0]
             losses.append(float(self.objective.spectral(sound, samples)))
             envelopes.append(float(self.objective.envelope(sound, samples)))

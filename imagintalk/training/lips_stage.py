@@ -64,7 +64,9 @@ class LipsObjective(nn.Module):
         metrics["word_accuracy"] = float((words.argmax(-1) == batch["words"])[labelled].float().mean())
         return torch.stack(list(losses.values())).sum(), metrics
 
-    def judge(self, features: Tensor, logits: Tensor, ids: Tensor, lengths: Tensor, generator: torch.Generator) -> Tensor:
+    def judge(
+        self, features: Tensor, logits: Tensor, ids: Tensor, lengths: Tensor, generator: torch.Generator
+    ) -> Tensor:
         """Loss of the detector on the aligner's tokens; the aligner itself learns nothing from it."""
         predicted = logits.detach().argmax(-1)
         chosen = corrupted(predicted, ids, self.config.tokens.size, generator) if self.training else predicted

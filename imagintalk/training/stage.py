@@ -59,7 +59,7 @@ class Stage(ABC):
         )
         self.wrapped, self.optimizer = accelerator.prepare(self.objective, optimizer)
 
-    def before_step(self, step: int, average: WeightAverage) -> None:
+    def before_step(self, step: int, average: WeightAverage) -> None:  # noqa: B027
         """Changes of regime: called before each step."""
 
     def update(self, batch: Batch, step: int) -> Metrics:
@@ -85,5 +85,5 @@ class Stage(ABC):
         """What else a resume needs."""
         return {}
 
-    def load_extra_state(self, state: dict[str, Any]) -> None:
+    def load_extra_state(self, state: dict[str, Any]) -> None:  # noqa: B027
         """Take what `extra_state` gave."""

@@ -10,9 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-
-
-
 from imagintalk.codec.codec import Codec
 from imagintalk.config import Config
 from imagintalk.data.cache import Example, of_split, read_cache

@@ -47,7 +47,9 @@ class StyleStage(Stage):
         self.parts = {"style": self.objective.adapter}
         seen = [e for e in examples if e.has_picture]
         talkers = {(e.corpus, e.talker) for e in seen}
-        self.talkers = [Mix([e for e in of_split(seen, "train") if (e.corpus, e.talker) == t], {}) for t in sorted(talkers)]
+        self.talkers = [
+            Mix([e for e in of_split(seen, "train") if (e.corpus, e.talker) == t], {}) for t in sorted(talkers)
+        ]
         self.validation_set = of_split(seen, "validation")
 
     def batch(self, rng: np.random.Generator) -> Batch:

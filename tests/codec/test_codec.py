@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 import torch
 from encodec import EncodecModel
+
 from imagintalk.codec.codec import Codec
 from imagintalk.codec.excitation import minimum_phase, pulse_train
 from imagintalk.codec.frames import inverse_short_time_spectrum, short_time_spectrum
@@ -68,9 +69,7 @@ def test_more_levels_come_nearer() -> None:
     quantizer.start(vectors)
     quantizer.eval()
     latents = vectors[:100].T[None]
-    errors = [
-        float((quantizer.quantize(latents, levels).latents - latents).square().mean()) for levels in range(1, 5)
-    ]
+    errors = [float((quantizer.quantize(latents, levels).latents - latents).square().mean()) for levels in range(1, 5)]
     assert errors == sorted(errors, reverse=True)
     codes = quantizer.to_codes(latents, 4)
     torch.testing.assert_close(quantizer.to_latents(codes), quantizer.quantize(latents, 4).latents)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from imagintalk.codec.balancer import Balancer
 from imagintalk.codec.losses import SpectralLoss, adversary_loss, deceiving_loss, discriminator, feature_loss
 

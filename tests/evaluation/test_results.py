@@ -1,5 +1,5 @@
 import json
-import os
+import io
 import sys
 from pathlib import Path
 
@@ -55,7 +55,7 @@ def test_the_files_hold_every_clip_and_say_how_many(tmp_path: Path) -> None:
 
 
 def test_a_table_shows_all_its_cells() -> None:
-    console = Console(width=200, record=True, file=open(os.devnull, "w"))
+    console = Console(width=200, record=True, file=io.StringIO())
     results_table([result(30)]).print_to(console)
     shown = console.export_text()
     assert "a | row" in shown and "30 points" in shown and "no" in shown

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from imagintalk.data.cache import write_index
 from imagintalk.data.recording import Recording
 from imagintalk.types import Emotion

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
 from imagintalk.config import load_config
 from imagintalk.data.cache import read_cache
 from imagintalk.training.codec_stage import RECIPE, CodecStage

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
+
 from imagintalk.config import load_config
 from imagintalk.errors import Cancelled, ConfigError, DataError, OptionError, WeightsError
 from imagintalk.models import ModelStore
 from imagintalk.training import loop
 from imagintalk.training.stages import TrainOptions, train
 from imagintalk.types import Progress
-from safetensors.torch import load_file
 
 STEPS = 4
 PARTS = {"codec": "codec", "language": "language", "lips": "lips", "style": "style", "diffusion": "diffusion"}
