@@ -36,10 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"imagintalk {program_version()}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     for name in COMMANDS:
-        try:
-            import_module(f"imagintalk.commands.{name}").add_parser(subparsers)
-        except ModuleNotFoundError:  # TODO: gone when all commands are there
-            continue
+        import_module(f"imagintalk.commands.{name}").add_parser(subparsers)
     return parser
 
 

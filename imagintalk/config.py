@@ -199,3 +199,12 @@ def load_config(name_or_path: str | Path) -> Config:
 def config_to_dict(config: Config) -> dict[str, Any]:
     """The config as plain values that `config_from_dict` takes back."""
     return dataclasses.asdict(config)
+
+
+def sizes_of(config: Config) -> Config:
+    """The config with all that may be set anew after training taken out; weights fit where these agree."""
+    detector = DetectorConfig(mode="", threshold=0.0, fraction=0.0)
+    diffusion = dataclasses.replace(
+        config.diffusion, steps=0, sampler="", guidance=0.0, temperature=0.0, window_frames=0
+    )
+    return dataclasses.replace(config, detector=detector, diffusion=diffusion)

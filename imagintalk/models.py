@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from imagintalk.config import Config, config_from_dict, config_to_dict
+from imagintalk.config import Config, config_from_dict, config_to_dict, sizes_of
 from imagintalk.errors import ConfigError, WeightsError
 from imagintalk.media.files import whole_file
 from imagintalk.provenance import sha256_of
@@ -70,13 +70,13 @@ class ModelStore:
 
     @classmethod
     def create(cls, folder: Path, config: Config, licence: str, data_licences: Mapping[str, str]) -> ModelStore:
-        """A new model without parts, or the one in the folder when it has the same config.
+        """A new model without parts, or the one in the folder when its sizes are the config's; it takes its settings.
 
         data_licences: corpus → licence, of all that the model was trained on. Raises WeightsError, OutputError.
         """
         if (folder / MODEL_FILE).exists():
             store = cls(folder)
-            if store.config != config:
+            if sizes_of(store.config) != sizes_of(config):
                 raise WeightsError(
                     f"{folder}: expected a model with the config {config.name}, it holds {store.config.name} of other"
                     " sizes; choose another folder"
@@ -84,8 +84,9 @@ class ModelStore:
         else:
             store = cls.__new__(cls)
             store.folder, store._path = folder, folder / MODEL_FILE
-            store._card = {"format": FORMAT, "name": config.name, "config": config_to_dict(config), "files": {}}
-        store._card |= {"licence": licence, "data_licences": dict(data_licences)}
+            store._card = {"format": FORMAT, "name": config.name, "files": {}}
+        values = config_to_dict(config)
+        store._card |= {"config": values, "licence": licence, "data_licences": dict(data_licences)}
         folder.mkdir(parents=True, exist_ok=True)
         store._write_card()
         return store

@@ -76,9 +76,7 @@ class Pipeline:
         if not isinstance(clip, Clip):
             clip = Clip(Path(clip))
         clip = Clip(clip.path, clip.start_s if start is None else start, clip.end_s if end is None else end)
-        options = DubOptions(
-            emotion, intensity, str(voice), face, seed, takes, steps, sampler, guidance, threshold
-        )
+        options = DubOptions(emotion, intensity, str(voice), face, seed, takes, steps, sampler, guidance, threshold)
         return self.run(clip, options, notify)
 
     def run(self, clip: Clip, options: DubOptions, notify: Notify | None = None) -> DubResult:

@@ -42,7 +42,9 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = load_config("tiny")
     lips = {"aligner": LipAligner(config.lips, config.tokens), "detector": ErrorDetector(config.lips)}
     store = ModelStore.create(tmp_path_factory.mktemp("model") / "tiny", config, "CC0", {})
-    store.save_part("codec", Codec(config.codec), {})
+    codec = Codec(config.codec)
+    codec.quantizer.start(torch.randn(64, config.codec.dimension))  # its codebooks are all zero until then
+    store.save_part("codec", codec, {})
     store.save_part("language", TokenLanguageModel(config.language, config.tokens), {})
     store.save_part("lips", torch.nn.ModuleDict(lips), {})
     store.save_part("style", IdentityAdapter(config.style), {})

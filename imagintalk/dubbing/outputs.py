@@ -22,9 +22,11 @@ class Outputs:
     def __init__(self, clip: Clip, out: Path, takes: int, report: Path | None) -> None:
         """out: a .wav or video file; several takes write name_1, name_2, ... beside it. Raises OutputError."""
         self.clip, self.report = clip, report
-        self.takes = [out] if takes == 1 else [
-            out.with_name(f"{out.stem}_{number}{out.suffix}") for number in range(1, takes + 1)
-        ]
+        self.takes = (
+            [out]
+            if takes == 1
+            else [out.with_name(f"{out.stem}_{number}{out.suffix}") for number in range(1, takes + 1)]
+        )
         known = (".wav", *VIDEO_SUFFIXES)
         if out.suffix.lower() not in known:
             raise OutputError(f"{out}: unknown kind of file; expected a name ending in {', '.join(known)}")

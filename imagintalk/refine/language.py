@@ -16,6 +16,9 @@ from imagintalk.refine.spans import corrupt
 
 # RoBERTa's own order: content token k has id k + SPECIALS.
 BOS, PAD, EOS, MASK, SPECIALS = 0, 1, 2, 3, 4
+LAST_LAYER = slice(-1, None)
+INTACT_WEIGHT = 0.5
+"""Of the loss over frames that were neither masked nor replaced."""
 
 
 class TokenLanguageModel(nn.Module):
@@ -45,13 +48,18 @@ class TokenLanguageModel(nn.Module):
         self.roberta = RobertaForMaskedLM(roberta)
 
     def loss(self, tokens: Tensor, lengths: Tensor, generator: Generator) -> Tensor:
-        """Mean cross-entropy over masked and replaced frames, scalar. `generator` is a CPU generator."""
+        """Mean cross-entropy over masked and replaced frames, plus a share of that over intact ones, scalar.
+
+        Without the latter (ours) the last states forget which token an intact frame holds, and c_lip with them.
+        `generator` is a CPU generator.
+        """
         damaged, where = corrupt(tokens, lengths, self.size, MASK - SPECIALS, generator)
         # Clips of three seconds would never train the later positions: put each anywhere.
         room = max(0, self.max_frames - tokens.shape[1])
         offsets = torch.randint(0, room + 1, (len(tokens),), generator=generator).to(tokens.device)
-        logits = self._logits(self._encode(damaged, lengths, offsets)[where])
-        return functional.cross_entropy(logits.float(), tokens[where], reduction="sum") / where.sum().clamp(min=1)
+        logits = self._logits(self._encode(damaged, lengths, offsets)).float()
+        intact = (torch.arange(tokens.shape[1], device=tokens.device)[None] < lengths[:, None]) & ~where
+        return _mean_cross_entropy(logits, tokens, where) + INTACT_WEIGHT * _mean_cross_entropy(logits, tokens, intact)
 
     @torch.no_grad()
     def refill(self, tokens: Tensor, masked: Tensor, lengths: Tensor, rounds: int = 4) -> Tensor:
@@ -71,11 +79,12 @@ class TokenLanguageModel(nn.Module):
         return filled
 
     def hidden(self, tokens: Tensor, lengths: Tensor) -> Tensor:
-        """c_lip (B, T50, width) float32, zero where padded: the last hidden states of `tokens`.
+        """c_lip (B, T50, width) float32, zero where padded: the mean of the hidden states of all layers.
 
+        Ours: the last layer alone knows what could stand at a frame better than which token does, and content is both.
         Pass the refilled tokens: the states of <mask> would hide from the diffusion what the refill decided.
         """
-        states = self._encode(tokens, lengths).float()
+        states = self._encode(tokens, lengths, layers=slice(None)).float()
         valid = torch.arange(tokens.shape[1], device=tokens.device)[None] < lengths[:, None]
         return states * valid[..., None]
 
@@ -83,23 +92,28 @@ class TokenLanguageModel(nn.Module):
         """(..., width) -> (..., size), content tokens only."""
         return self.roberta.lm_head(states)[..., SPECIALS:]
 
-    def _encode(self, tokens: Tensor, lengths: Tensor, offsets: Tensor | None = None) -> Tensor:
-        """(B, T50) -> (B, T50, width). Longer than `max_frames`: half-overlapping windows, each giving its middle."""
+    def _encode(
+        self, tokens: Tensor, lengths: Tensor, offsets: Tensor | None = None, layers: slice = LAST_LAYER
+    ) -> Tensor:
+        """(B, T50) -> (B, T50, width), the mean over `layers`.
+
+        Longer than `max_frames`: half-overlapping windows, each giving its middle.
+        """
         frames = tokens.shape[1]
         if frames <= self.max_frames:
-            return self._encode_window(tokens, lengths, offsets)
+            return self._encode_window(tokens, lengths, offsets, layers)
         pieces, step = [], self.max_frames // 2
         starts = [*range(0, frames - self.max_frames, step), frames - self.max_frames]
         for number, start in enumerate(starts):
             window = slice(start, start + self.max_frames)
-            states = self._encode_window(tokens[:, window], (lengths - start).clamp(0, self.max_frames), None)
+            states = self._encode_window(tokens[:, window], (lengths - start).clamp(0, self.max_frames), None, layers)
             # Neighbours meet in the middle of their overlap.
             first = 0 if number == 0 else (starts[number - 1] + self.max_frames + start) // 2
             last = frames if start == starts[-1] else (start + self.max_frames + starts[number + 1]) // 2
             pieces.append(states[:, first - start : last - start])
         return torch.cat(pieces, dim=1)
 
-    def _encode_window(self, tokens: Tensor, lengths: Tensor, offsets: Tensor | None) -> Tensor:
+    def _encode_window(self, tokens: Tensor, lengths: Tensor, offsets: Tensor | None, layers: slice) -> Tensor:
         batch, frames = tokens.shape
         place = torch.arange(-1, frames + 1, device=tokens.device)[None]
         ids = functional.pad(tokens + SPECIALS, (1, 1), value=PAD)
@@ -109,5 +123,11 @@ class TokenLanguageModel(nn.Module):
         positions = (place + 1 + PAD + 1).expand(batch, -1)
         if offsets is not None:
             positions = positions + offsets[:, None]
-        states = self.roberta.roberta(ids, attention_mask=ids != PAD, position_ids=positions).last_hidden_state
-        return states[:, 1:-1]
+        output = self.roberta.roberta(ids, attention_mask=ids != PAD, position_ids=positions, output_hidden_states=True)
+        return torch.stack(output.hidden_states[layers]).mean(dim=0)[:, 1:-1]
+
+
+def _mean_cross_entropy(logits: Tensor, tokens: Tensor, where: Tensor) -> Tensor:
+    """Logits (B, T50, size), tokens and where (B, T50) -> scalar, 0 where there is no frame."""
+    total = functional.cross_entropy(logits[where], tokens[where], reduction="sum")
+    return total / where.sum().clamp(min=1)

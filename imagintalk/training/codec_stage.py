@@ -27,14 +27,14 @@ from imagintalk.rates import exact_ratio
 from imagintalk.training.average import WeightAverage
 from imagintalk.training.stage import Batch, Metrics, Recipe, Stage
 
-RECIPE = Recipe(steps=3000, learning_rate=6e-4, warmup=100, ema_decay=0.995, validate_every=250)
+RECIPE = Recipe(steps=4000, learning_rate=6e-4, warmup=100, ema_decay=0.995, validate_every=250)
 BATCH, SEGMENT_FRAMES = 12, 60
-QUANTIZE_FROM = 0.1
+QUANTIZE_FROM = 0.04
 """Share of the steps without codebooks: they start from latents that mean something."""
-FREEZE_FROM = 0.5
+FREEZE_FROM = 0.375
 """Share of the steps after which encoder and codebooks stand still: the language of codes is fixed, later stages can
 start, and the decoder alone is polished."""
-ADVERSARY_FROM = 0.9
+ADVERSARY_FROM = 0.95
 """Share of the steps without the adversary, which costs more than everything else."""
 POOL = 60
 """Whole recordings whose latents start the codebooks."""

@@ -25,8 +25,8 @@ from imagintalk.types import Emotion
 
 RECIPE = Recipe(steps=4000, learning_rate=8e-4, warmup=200, ema_decay=0.998, validate_every=250)
 BATCH, FRAMES = 8, 150
-SHARES = {"grid": 1.0, "drawn": 0.4, "ravdess": 0.7, "speech": 0.4}
-DAMAGED = 0.5
+SHARES = {"grid": 1.4, "drawn": 0.4, "ravdess": 0.7, "speech": 0.4}
+DAMAGED = 0.25
 """Share of the clips whose tokens are damaged and refilled, as they are after lips were read."""
 OTHER_VOICE = 0.5
 """Share of the clips that take the voice of another recording of the same talker: with its own the network would learn

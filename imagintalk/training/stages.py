@@ -13,8 +13,8 @@ from typing import Any
 from imagintalk.codec.codec import Codec
 from imagintalk.config import Config
 from imagintalk.data.cache import Example, of_split, read_cache
-from imagintalk.errors import ConfigError, DataError, OptionError
-from imagintalk.models import MODEL_FILE, ModelStore
+from imagintalk.errors import DataError, OptionError
+from imagintalk.models import ModelStore
 from imagintalk.refine.language import TokenLanguageModel
 from imagintalk.style.voices import save_presets
 from imagintalk.tokens.build import build_tokenizer
@@ -74,15 +74,9 @@ class TrainOptions:
 
 
 def open_store(options: TrainOptions) -> ModelStore:
-    """The model folder, made when it is not there. Raises ConfigError when it was trained with another config."""
-    if not (options.model / MODEL_FILE).exists():
-        return ModelStore.create(
-            options.model, options.config, "as the data: CC BY-NC-SA 4.0 where RAVDESS was trained on", DATA_LICENCES
-        )
-    store = ModelStore(options.model)
-    if store.config != options.config:
-        raise ConfigError(f"{options.model}: expected a model of this config; choose another folder or the same config")
-    return store
+    """The model folder, made when it is not there. Raises WeightsError when it holds a model of other sizes."""
+    licence = "as the data: CC BY-NC-SA 4.0 where RAVDESS was trained on"
+    return ModelStore.create(options.model, options.config, licence, DATA_LICENCES)
 
 
 def train(stage: str, options: TrainOptions, notify: Notify) -> dict[str, Any]:

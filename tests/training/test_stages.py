@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from imagintalk.config import load_config
-from imagintalk.errors import Cancelled, ConfigError, DataError, OptionError, WeightsError
+from imagintalk.errors import Cancelled, DataError, OptionError, WeightsError
 from imagintalk.models import ModelStore
 from imagintalk.training import loop
 from imagintalk.training.stages import TrainOptions, train
@@ -91,7 +91,7 @@ def test_an_empty_cache_is_refused(tmp_path: Path) -> None:
         train("codec", options(tmp_path, tmp_path), quiet)
 
 
-def test_a_model_of_another_config_is_refused(trained: Path, made_up_cache: Path) -> None:
+def test_a_model_of_other_sizes_is_refused(trained: Path, made_up_cache: Path) -> None:
     other = dataclasses.replace(options(made_up_cache, trained), config=load_config("small"))
-    with pytest.raises(ConfigError, match="config"):
+    with pytest.raises(WeightsError, match="other sizes"):
         train("style", other, quiet)
