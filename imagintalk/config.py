@@ -42,9 +42,9 @@ class CodecConfig:
     filters: int
     """SEANet channels at full rate."""
     width: int
-    """Channels of the STFT encoder and of the inverse-STFT decoder."""
-    encoder_layers: int
+    """Channels of the inverse-STFT decoder."""
     decoder_layers: int
+    """Blocks of the inverse-STFT decoder."""
     discriminator_filters: int
 
 

@@ -36,18 +36,17 @@ class Codec(nn.Module):
         }
         if "seanet" in (config.encoder, config.decoder) and math.prod(config.ratios) != self.hop:
             raise ConfigError(f"codec.ratios: expected a product of {self.hop} samples, got {config.ratios}")
-        spectral = {"hop": self.hop, "dimension": config.dimension, "width": config.width}
         self.encoder = _end(
             "encoder",
             config.encoder,
             seanet=lambda: SEANetEncoder(**seanet),
-            stft=lambda: SpectralEncoder(**spectral, layers=config.encoder_layers),
+            stft=lambda: SpectralEncoder(self.hop, config.dimension),
         )
         self.decoder = _end(
             "decoder",
             config.decoder,
             seanet=lambda: SEANetDecoder(**seanet),
-            istft=lambda: SpectralDecoder(**spectral, layers=config.decoder_layers),
+            istft=lambda: SpectralDecoder(self.hop, config.dimension, config.width, config.decoder_layers),
         )
         self.quantizer = ResidualQuantizer(
             dimension=config.dimension, n_q=config.levels, bins=config.codebook_size, kmeans_iters=20

@@ -1,42 +1,71 @@
-"""Encoder that looks at the spectrum instead of the waveform.
+"""Encoder that is fitted instead of trained: principal components of log spectra.
 
-Ours, not the paper's: codes that carry no phase are what lips and voice can predict, and the encoder runs at the
-codec's frame rate, which two CPU cores can train.
+Ours, not the paper's: codes that carry no phase are what lips and voice can predict; and because nothing in it is
+learnt by gradient, the language of codes stands before the decoder has made its first step.
 """
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
+from torchaudio.functional import melscale_fbanks
 
-from imagintalk.codec.convnext import convnext_trunk
 from imagintalk.codec.frames import short_time_spectrum
+from imagintalk.rates import SAMPLE_RATE, exact_ratio
+
+MELS = 80
+SUBFRAMES = 2
+"""Mel frames a codec frame: 100 Hz, because consonants are shorter than a codec frame."""
+LOWEST_BIN, HIGHEST_BIN = 4, 56
+"""Bins of the long window, 50 to 690 Hz, that show the harmonics of a voice."""
+FLOOR = 0.03
+"""Added to every magnitude: about 60 dB below loud speech, so that silence is silence whatever the room."""
 
 
 class SpectralEncoder(nn.Module):
-    """Samples (batch, 1, frames * hop) -> latents (batch, dimension, frames).
+    """Samples (batch, 1, frames * hop) -> latents (batch, dimension, frames)."""
 
-    A long window (4 hops) resolves harmonics, a short one (half a hop, two per frame) resolves onsets.
-    """
+    mean: Tensor
+    projection: Tensor
+    mel: Tensor
 
-    def __init__(self, hop: int, dimension: int, width: int, layers: int) -> None:
+    def __init__(self, hop: int, dimension: int) -> None:
         super().__init__()
         self.hop = hop
-        self.long, self.short = 4 * hop, hop
-        inputs = self.long // 2 + 1 + 2 * (self.short // 2 + 1)
-        self.norm = nn.BatchNorm1d(inputs)
-        self.trunk = convnext_trunk(inputs, width, layers)
-        self.out = nn.Conv1d(width, dimension, 1)
+        self.short, self.long = 2 * hop, 4 * hop
+        width = SUBFRAMES * MELS + HIGHEST_BIN - LOWEST_BIN
+        mel = melscale_fbanks(self.short // 2 + 1, 40.0, SAMPLE_RATE / 2, MELS, SAMPLE_RATE)
+        self.register_buffer("mel", mel.T, persistent=False)
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("projection", torch.zeros(width, dimension))
 
     def forward(self, samples: Tensor) -> Tensor:
-        with torch.no_grad():
+        # The codes must not depend on what precision the networks around compute in.
+        with torch.autocast(samples.device.type, enabled=False):
             features = self.features(samples[:, 0].float())
-        return self.out(self.trunk(self.norm(features)))
+            return torch.einsum("bwt,wd->bdt", features - self.mean[:, None], self.projection)
+
+    @torch.no_grad()
+    def fit(self, recordings: Iterable[Tensor]) -> None:
+        """Principal components of recordings, the first of deviation 1.
+
+        Each is samples (N,) with N a multiple of the hop.
+        """
+        features = torch.cat([self.features(samples[None])[0] for samples in recordings], dim=1).T.double()
+        mean = features.mean(dim=0)
+        values, vectors = torch.linalg.eigh(torch.cov((features - mean).T))
+        self.mean.copy_(mean)
+        self.projection.copy_(vectors.flip(1)[:, : self.projection.shape[1]] / values[-1].sqrt())
+        share = values.flip(0)[: self.projection.shape[1]].sum() / values.sum()
+        logging.getLogger(__name__).info("%.1f %% of the variance of log spectra is kept", 100 * float(share))
 
     def features(self, samples: Tensor) -> Tensor:
-        """Log magnitudes (batch, inputs, frames) of samples (batch, frames * hop)."""
-        long = short_time_spectrum(samples, self.long, self.hop).abs()
-        short = short_time_spectrum(samples, self.short, self.hop // 2).abs()
-        batch, bins, halves = short.shape
-        short = short.reshape(batch, bins, halves // 2, 2).transpose(2, 3).reshape(batch, 2 * bins, halves // 2)
-        return torch.cat([long, short], dim=1).clamp_min(1e-4).log()
+        """Log magnitudes (batch, width, frames) of samples (batch, frames * hop): mel, and low harmonics."""
+        mel = self.mel @ short_time_spectrum(samples, self.short, exact_ratio(self.hop, SUBFRAMES)).abs()
+        low = short_time_spectrum(samples, self.long, self.hop).abs()[:, LOWEST_BIN:HIGHEST_BIN]
+        batch, bins, subframes = mel.shape
+        mel = mel.reshape(batch, bins, subframes // SUBFRAMES, SUBFRAMES).transpose(2, 3).flatten(1, 2)
+        return torch.cat([mel, low], dim=1).add(FLOOR).log()

@@ -1,4 +1,4 @@
-"""Trains the codec: spectra and pitch first, codebooks from a warm start, an adversary at the end."""
+"""Trains the codec: codebooks from a warm start, spectra and pitch, an adversary at the end."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from imagintalk.codec.losses import (
     prosody_loss,
 )
 from imagintalk.codec.spectral_decoder import SUBFRAMES, SpectralDecoder
+from imagintalk.codec.spectral_encoder import SpectralEncoder
 from imagintalk.config import CodecConfig
 from imagintalk.data.cache import Example, of_split
 from imagintalk.rates import exact_ratio
@@ -29,15 +30,12 @@ from imagintalk.training.stage import Batch, Metrics, Recipe, Stage
 
 RECIPE = Recipe(steps=4000, learning_rate=6e-4, warmup=100, ema_decay=0.995, validate_every=250)
 BATCH, SEGMENT_FRAMES = 12, 60
-QUANTIZE_FROM = 0.04
-"""Share of the steps without codebooks: they start from latents that mean something."""
-FREEZE_FROM = 0.375
-"""Share of the steps after which encoder and codebooks stand still: the language of codes is fixed, later stages can
-start, and the decoder alone is polished."""
-ADVERSARY_FROM = 0.95
+QUANTIZE_FROM = 0.1
+"""Share of the steps without codebooks when the encoder is learnt: they start from latents that mean something."""
+ADVERSARY_FROM = 0.9
 """Share of the steps without the adversary, which costs more than everything else."""
-POOL = 60
-"""Whole recordings whose latents start the codebooks."""
+POOL = 400
+"""Whole recordings that the codebooks, and an encoder that is fitted, start from."""
 WEIGHTS = {"spectral": 3.0, "envelope": 1.0, "deceive": 0.5, "features": 1.0}
 
 
@@ -79,8 +77,9 @@ class CodecStage(Stage):
         self.objective = CodecObjective(self.codec)
         self.parts = {"codec": self.codec}
         self.adversary = discriminator(config.discriminator_filters)
-        self.quantize_from = int(QUANTIZE_FROM * recipe.steps)
-        self.freeze_from = int(FREEZE_FROM * recipe.steps)
+        self.fitted = isinstance(self.codec.encoder, SpectralEncoder)
+        """The encoder is fitted once, and so are the codebooks: only the decoder learns by gradient."""
+        self.quantize_from = 0 if self.fitted else int(QUANTIZE_FROM * recipe.steps)
         self.adversary_from = int(ADVERSARY_FROM * recipe.steps)
         self.balancer = Balancer(WEIGHTS, reference="spectral")
         long_enough = SEGMENT_FRAMES * self.codec.hop
@@ -115,10 +114,6 @@ class CodecStage(Stage):
         if step == self.quantize_from:
             self._start_codebooks()
             average.restart()
-        if step == self.freeze_from:
-            self.objective.load_state_dict(average.values)
-        if step >= self.freeze_from:
-            self.codec.encoder.requires_grad_(False)
 
     def update(self, batch: Batch, step: int) -> Metrics:
         levels = 0
@@ -126,8 +121,7 @@ class CodecStage(Stage):
             all_levels = self.codec.config.levels
             levels = all_levels if torch.rand(()) < 0.5 else int(torch.randint(1, all_levels + 1, ()))
         self.wrapped.train()
-        if step >= self.freeze_from:
-            self.codec.encoder.eval()
+        if self.fitted:
             self.codec.quantizer.eval()
         with self.accelerator.autocast():
             generated, losses = self.wrapped(batch, levels)
@@ -162,15 +156,15 @@ class CodecStage(Stage):
 
     @torch.no_grad()
     def _start_codebooks(self) -> None:
-        """Start the codebooks on whole recordings' latents."""
+        """Fit an encoder that is fitted, and start the codebooks, on whole recordings."""
         rng = np.random.default_rng(0)
-        chosen = rng.choice(len(self.train_set), POOL, p=self.chances)
+        device = self.accelerator.device
+        chosen = [self.train_set[i] for i in rng.choice(len(self.train_set), POOL, p=self.chances)]
         self.codec.eval()
-        pool = []
-        for i in chosen:
-            samples = torch.from_numpy(self.train_set[i].samples).to(self.accelerator.device)
-            pool.append(self.codec.encoder(samples[None, None]).float())
-        self.codec.quantizer.start(torch.cat(pool, dim=2)[0].T)
+        if isinstance(self.codec.encoder, SpectralEncoder):
+            self.codec.encoder.fit(torch.from_numpy(e.samples).to(device) for e in chosen)
+        latents = [self.codec.encoder(torch.from_numpy(e.samples).to(device)[None, None])[0] for e in chosen]
+        self.codec.quantizer.start(torch.cat(latents, dim=1).T.float())
 
     def validate(self) -> Metrics:
         losses, envelopes = [], []

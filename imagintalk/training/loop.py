@@ -23,7 +23,7 @@ from imagintalk.training.average import WeightAverage
 from imagintalk.training.stage import Metrics, Stage
 from imagintalk.types import Notify, Progress
 
-CHECKPOINT_EVERY_S = 180.0
+CHECKPOINT_EVERY_S = 60.0
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,17 @@ from imagintalk.rates import SAMPLE_RATE
 @pytest.fixture
 def codec() -> Codec:
     torch.manual_seed(0)
-    return Codec(load_config("tiny").codec).eval()
+    codec = Codec(load_config("tiny").codec).eval()
+    sounds = [sound(48_000) for _ in range(3)]
+    codec.encoder.fit(sounds)
+    codec.quantizer.start(torch.cat([codec.encoder(s[None, None])[0] for s in sounds], dim=1).T)
+    return codec
+
+
+def sound(length: int) -> torch.Tensor:
+    """Noise whose level changes every tenth of a second."""
+    level = torch.rand(-(-length // 2400)).repeat_interleave(2400)[:length]
+    return torch.randn(length) * level * 0.2
 
 
 @pytest.mark.parametrize(("size", "hop"), [(960, 240), (1920, 480), (480, 240)])
@@ -37,6 +47,26 @@ def test_whole_frames_cover_every_sample(codec: Codec, length: int) -> None:
     frames = -(-length // 480)
     assert codes.shape == (1, 12, frames)
     assert codec.decode(codes).shape == (1, frames * 480)
+
+
+def test_codes_follow_the_sound(codec: Codec) -> None:
+    first, second = codec.encode(sound(48_000)[None]), codec.encode(sound(48_000)[None])
+    assert (first != second).float().mean() > 0.3
+
+
+def test_codes_of_a_part_are_those_of_the_whole(codec: Codec) -> None:
+    samples = sound(48_000)[None]
+    whole, part = codec.encode(samples), codec.encode(samples[:, 9600:38_400])
+    # Two frames at each edge hear the silence outside of the part.
+    torch.testing.assert_close(part[:, :, 2:-2], whole[:, :, 22:78])
+
+
+def test_fitted_encoder_keeps_most_of_what_varies(codec: Codec) -> None:
+    samples = sound(48_000)[None]
+    features = codec.encoder.features(samples)[0] - codec.encoder.mean[:, None]
+    latents = codec.encoder(samples[:, None])[0]
+    rebuilt = torch.linalg.pinv(codec.encoder.projection.T) @ latents
+    assert (features - rebuilt).square().mean() < 0.5 * features.square().mean()
 
 
 def test_same_codes_sound_the_same(codec: Codec) -> None:
