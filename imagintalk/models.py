@@ -107,7 +107,7 @@ class ModelStore:
     @property
     def card(self) -> dict[str, Any]:
         """All of model.json: licences, training facts, checksums."""
-        return json.loads(json.dumps(self._card))  # type: ignore[no-any-return]
+        return json.loads(json.dumps(self._card))
 
     @property
     def parts(self) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from encodec.modules import SEANetDecoder, SEANetEncoder
@@ -77,7 +78,7 @@ class Codec(nn.Module):
         self.load_state_dict(weights)
 
 
-def _end(name: str, kind: str, **makers) -> nn.Module:  # noqa: ANN003
+def _end(name: str, kind: str, **makers: Callable[[], nn.Module]) -> nn.Module:
     if kind not in makers:
         raise ConfigError(f"codec.{name}: expected one of {sorted(makers)}, got {kind!r}")
     return makers[kind]()

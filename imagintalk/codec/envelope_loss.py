@@ -23,6 +23,8 @@ class EnvelopeLoss(nn.Module):
     frame, quiet ones too.
     """
 
+    bands: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.window, self.hop, self.size = round(WINDOW_S * SAMPLE_RATE), round(HOP_S * SAMPLE_RATE), 1024

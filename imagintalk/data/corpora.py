@@ -12,7 +12,7 @@ from imagintalk.data.mead import read_mead
 from imagintalk.data.ravdess import read_ravdess
 from imagintalk.data.recording import Recording
 from imagintalk.data.speech import read_speech
-from imagintalk.data.splits import Split
+from imagintalk.drawn.sentence import Split
 from imagintalk.types import Notify
 
 READERS: dict[str, Callable[[Path], list[Recording]]] = {

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +20,11 @@ from imagintalk.media.audio import read_audio
 from imagintalk.media.files import whole_file
 from imagintalk.rates import EAR_SAMPLE_RATE, SAMPLE_RATE, SAMPLES_PER_TOKEN, SAMPLES_PER_VIDEO_FRAME
 from imagintalk.types import Clip, Notify, Progress
+
+if TYPE_CHECKING:
+    from imagintalk.face.expression import ExpressionBackend
+    from imagintalk.face.identity import IdentityBackend
+    from imagintalk.style.speaker import SpeakerEncoder
 
 
 def prepare(
@@ -95,7 +101,7 @@ def _sound(recording: Recording) -> dict[str, np.ndarray]:
 
 
 @functools.cache
-def _speaker_encoder():  # noqa: ANN202
+def _speaker_encoder() -> SpeakerEncoder:
     from imagintalk.style.speaker import SpeakerEncoder
 
     return SpeakerEncoder()
@@ -107,7 +113,7 @@ def _voice(recording: Recording) -> dict[str, np.ndarray]:
 
 
 @functools.cache
-def _face_tools():  # noqa: ANN202
+def _face_tools() -> tuple[IdentityBackend, ExpressionBackend]:
     from imagintalk.face.expression import expression_backend
     from imagintalk.face.identity import identity_backend
 

@@ -14,7 +14,7 @@ from imagintalk.data.recording import Recording
 from imagintalk.data.splits import Split
 from imagintalk.evaluation.emotion import train_classifier
 from imagintalk.evaluation.emotion_order import actors_prosody, clear_signs
-from imagintalk.evaluation.recogniser import GrammarRecogniser, WhisperRecogniser
+from imagintalk.evaluation.recogniser import GrammarRecogniser, Recogniser, WhisperRecogniser
 from imagintalk.evaluation.result import Result
 from imagintalk.evaluation.rows.codec import codec_row
 from imagintalk.evaluation.rows.drawn import drawn_row
@@ -79,7 +79,10 @@ def _voice(subjects: Subjects, material: Material, notify: Notify) -> Result:
 
 
 def _drawn(subjects: Subjects, material: Material, notify: Notify) -> Result:
-    ears = {"pocketsphinx with the grammar": GrammarRecogniser(), "Whisper base": WhisperRecogniser()}
+    ears: dict[str, Recogniser] = {
+        "pocketsphinx with the grammar": GrammarRecogniser(),
+        "Whisper base": WhisperRecogniser(),
+    }
     return drawn_row(material.drawn_clips, subjects.speak_lips, ears, material.limit, notify)
 
 

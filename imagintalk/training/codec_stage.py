@@ -70,6 +70,7 @@ class CodecStage(Stage):
     """12-level codec on every recording with sound."""
 
     name = "codec"
+    objective: CodecObjective
 
     def __init__(self, config: CodecConfig, examples: list[Example], recipe: Recipe = RECIPE) -> None:
         self.recipe = recipe

@@ -81,6 +81,7 @@ class DiffusionStage(Stage):
     """Style-DiT on every recording with sound."""
 
     name = "diffusion"
+    objective: DiffusionObjective
 
     def __init__(
         self,

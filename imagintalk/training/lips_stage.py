@@ -31,6 +31,8 @@ WORD_WEIGHT, ACOUSTIC_WEIGHT, DETECTOR_WEIGHT = 0.5, 1.0, 1.0
 class LipsObjective(nn.Module):
     """Aligner, detector and the heads that give little data a target at every frame."""
 
+    similarity: Tensor
+
     def __init__(self, config: Config, words: int, centroids: Tensor) -> None:
         super().__init__()
         self.config = config
