@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from imagintalk.codec.codec import Codec
 from imagintalk.config import Config
 from imagintalk.data.cache import Example, of_split, read_cache
@@ -93,6 +95,7 @@ def train(stage: str, options: TrainOptions, notify: Notify) -> dict[str, Any]:
     recipe: Recipe = RECIPES[stage]
     if options.steps is not None:
         recipe = dataclasses.replace(recipe, steps=options.steps)
+    torch.manual_seed(options.seed)  # initial weights
     built = _build(stage, store, options, examples, recipe, notify)
     folder = options.runs / stage
     run = Run(built, RunOptions(folder, options.seed, options.device, options.precision))
