@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from imagintalk.errors import Cancelled, ImaginTalkError
+from imagintalk.missing import in_words
 from imagintalk.provenance import program_version
 
 COMMANDS = ("dub", "demo", "prepare", "train", "evaluate", "weights")
@@ -53,6 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _complain("stopped", EXIT_STOPPED)
     except ImaginTalkError as error:
         return _complain(" ".join(str(error).split()), EXIT_ERROR)
+    except ImportError as error:
+        return _complain(in_words(error), EXIT_ERROR)
     except BrokenPipeError:
         # Whoever read our output has gone; Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
