@@ -10,7 +10,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from imagintalk.codec.balancer import Balancer
-from imagintalk.codec.codec import Codec
+from imagintalk.codec.codec import ROUNDS, Codec
 from imagintalk.codec.envelope_loss import EnvelopeLoss
 from imagintalk.codec.losses import (
     SpectralLoss,
@@ -34,8 +34,10 @@ QUANTIZE_FROM = 0.1
 """Share of the steps without codebooks when the encoder is learnt: they start from latents that mean something."""
 ADVERSARY_FROM = 0.9
 """Share of the steps without the adversary, which costs more than everything else."""
-POOL = 400
+POOL = 800
 """Whole recordings that the codebooks, and an encoder that is fitted, start from."""
+TRAINED_ROUNDS = 1
+"""Of the codec's `finish` that the losses go through: the decoder learns what it cannot mend."""
 WEIGHTS = {"spectral": 3.0, "envelope": 1.0, "deceive": 0.5, "features": 1.0}
 
 
@@ -63,7 +65,8 @@ class CodecObjective(nn.Module):
         losses["prosody"] = prosody_loss(prosody, pitch, torch.ones_like(pitch, dtype=torch.bool))
         # The recording's own pitch drives the pulses, so that spectra are compared harmonic by harmonic.
         steady = torch.where(pitch > 0, pitch, prosody.pitch_hz.detach())
-        return decoder.render(filters, steady, (pitch > 0).float()), losses
+        sound = decoder.render(filters, steady, (pitch > 0).float())[:, 0]
+        return self.codec.finish(sound, latents, TRAINED_ROUNDS)[:, None], losses
 
 
 class CodecStage(Stage):
@@ -173,10 +176,8 @@ class CodecStage(Stage):
             samples = torch.from_numpy(example.samples).to(self.accelerator.device)[None]
             latents = self.codec.encoder(samples[:, None])
             if bool(self.codec.quantizer.vq.layers[0]._codebook.inited):
-                latents = self.codec.quantizer.to_latents(
-                    self.codec.quantizer.to_codes(latents, self.codec.config.levels)
-                )
-            sound = self.codec.decoder(latents)[:, 0]
+                latents = self.codec.quantizer.to_latents(self.codec.to_codes(latents))
+            sound = self.codec.finish(self.codec.decoder(latents)[:, 0], latents, ROUNDS)
             losses.append(float(self.objective.spectral(sound, samples)))
             envelopes.append(float(self.objective.envelope(sound, samples)))
         # Without codebooks the figure is lower and means nothing: never the best.

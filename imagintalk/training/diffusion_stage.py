@@ -6,6 +6,7 @@ from collections import defaultdict
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from imagintalk.config import Config
@@ -21,11 +22,14 @@ from imagintalk.training.code_table import CodeTable
 from imagintalk.training.mix import Mix
 from imagintalk.training.stage import Batch, Metrics, Recipe, Stage
 from imagintalk.training.token_table import TokenTable
+from imagintalk.training.token_variants import TokenVariants
 from imagintalk.types import Emotion
 
 RECIPE = Recipe(steps=4000, learning_rate=8e-4, warmup=200, ema_decay=0.998, validate_every=250)
 BATCH, FRAMES = 8, 150
-SHARES = {"grid": 1.4, "drawn": 0.4, "ravdess": 0.7, "speech": 0.4}
+SHARES = {"grid": 1.4, "drawn": 0.4, "ravdess": 1.0, "speech": 0.4}
+BORROWED = 0.5
+"""Share of the clips whose tokens are those of other talkers (`TokenVariants`)."""
 DAMAGED = 0.25
 """Share of the clips whose tokens are damaged and refilled, as they are after lips were read."""
 OTHER_VOICE = 0.5
@@ -88,12 +92,13 @@ class DiffusionStage(Stage):
         config: Config,
         examples: list[Example],
         tokens: TokenTable,
+        variants: TokenVariants,
         codes: CodeTable,
         language: TokenLanguageModel,
         codebooks: Tensor,
         recipe: Recipe = RECIPE,
     ) -> None:
-        self.recipe, self.tokens, self.codes = recipe, tokens, codes
+        self.recipe, self.tokens, self.variants, self.codes = recipe, tokens, variants, codes
         network = StyleDiT(config.diffusion, config.codec, config.language.width)
         network.start_from(codebooks)
         self.objective = DiffusionObjective(network, language, config.diffusion.level_groups)
@@ -106,14 +111,22 @@ class DiffusionStage(Stage):
 
     def batch(self, rng: np.random.Generator) -> Batch:
         examples = self.mix.draw(BATCH, rng)
-        voices = []
+        voices, ids = [], []
         for example in examples:
             others = self.by_talker[example.corpus, example.talker]
             other = others[int(rng.integers(len(others)))] if rng.random() < OTHER_VOICE else example
             voices.append(other)
-        return self._collate(examples, voices, rng)
+            borrowed = rng.random() < BORROWED
+            ids.append(self.variants.draw(example, rng) if borrowed else self.tokens[example])
+        return self._collate(examples, voices, ids, rng)
 
-    def _collate(self, examples: list[Example], voices: list[Example], rng: np.random.Generator) -> Batch:
+    def _collate(
+        self,
+        examples: list[Example],
+        voices: list[Example],
+        tokens: list[NDArray[np.int64]],
+        rng: np.random.Generator,
+    ) -> Batch:
         levels = self.objective.network.levels
         batch: Batch = {
             "codes": torch.zeros(len(examples), levels, FRAMES, dtype=torch.int64),
@@ -124,7 +137,7 @@ class DiffusionStage(Stage):
             "seed": int(rng.integers(2**31)),
         }
         for row, example in enumerate(examples):
-            codes, ids = self.codes[example], self.tokens[example]
+            codes, ids = self.codes[example], tokens[row]
             frames = min(codes.shape[1], len(ids))
             start = int(rng.integers(max(1, frames - FRAMES + 1)))
             stop = min(frames, start + FRAMES)
@@ -139,7 +152,7 @@ class DiffusionStage(Stage):
         rows = []
         for start in range(0, len(self.validation_set), BATCH):
             chosen = self.validation_set[start : start + BATCH]
-            batch = self._collate(chosen, chosen, rng)
+            batch = self._collate(chosen, chosen, [self.tokens[e] for e in chosen], rng)
             moved = {k: v.to(self.accelerator.device) if torch.is_tensor(v) else v for k, v in batch.items()}
             with self.accelerator.autocast():
                 rows.append(self.objective(moved)[1])

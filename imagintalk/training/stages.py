@@ -37,6 +37,7 @@ from imagintalk.training.stage import Recipe, Stage
 from imagintalk.training.style_stage import RECIPE as STYLE_RECIPE
 from imagintalk.training.style_stage import StyleStage
 from imagintalk.training.token_table import TokenTable, ear_samples
+from imagintalk.training.token_variants import TokenVariants
 from imagintalk.types import Notify, Progress
 
 STAGES = ("codec", "tokens", "language", "lips", "style", "diffusion")
@@ -139,7 +140,8 @@ def _build(
     codec = Codec(config.codec)
     store.load_part("codec", codec)
     codes = CodeTable(examples, codec, _key(codec), options.cache, _share(notify, "encode"))
-    return DiffusionStage(config, examples, table, codes, language, codec.quantizer.codebooks, recipe)
+    variants = TokenVariants(of_split(examples, "train"), tokenizer)
+    return DiffusionStage(config, examples, table, variants, codes, language, codec.quantizer.codebooks, recipe)
 
 
 def _key(codec: Codec) -> str:

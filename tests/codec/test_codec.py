@@ -11,7 +11,9 @@ from encodec import EncodecModel
 from imagintalk.codec.codec import Codec
 from imagintalk.codec.excitation import minimum_phase, pulse_train
 from imagintalk.codec.frames import inverse_short_time_spectrum, short_time_spectrum
+from imagintalk.codec.mel_imposing import impose_mel
 from imagintalk.codec.quantizer import ResidualQuantizer
+from imagintalk.codec.spectral_encoder import SpectralEncoder
 from imagintalk.config import load_config
 from imagintalk.errors import ConfigError, WeightsError
 from imagintalk.rates import SAMPLE_RATE
@@ -69,6 +71,26 @@ def test_fitted_encoder_keeps_most_of_what_varies(codec: Codec) -> None:
     assert (features - rebuilt).square().mean() < 0.5 * features.square().mean()
 
 
+def test_latents_tell_the_mel_spectrum_and_a_sound_is_given_it() -> None:
+    torch.manual_seed(0)
+    encoder = SpectralEncoder(480, dimension=212)
+    encoder.fit([sound(240_000)])
+    samples = sound(48_000)[None]
+    mel = encoder.mel_of(encoder(samples[:, None]))
+    true = encoder.mel @ short_time_spectrum(samples, 960, 240).abs()
+    torch.testing.assert_close(mel, true, atol=2e-2, rtol=2e-2)
+
+    noise = torch.randn_like(samples) * 0.1
+
+    def distance(rounds: int) -> float:
+        made = impose_mel(noise, mel, encoder.mel, 240, rounds)
+        assert made.shape == samples.shape
+        return float((encoder.mel @ short_time_spectrum(made, 960, 240).abs() - true).abs().mean())
+
+    distances = [distance(rounds) for rounds in (0, 1, 4, 16)]
+    assert distances == sorted(distances, reverse=True) and distances[-1] < 0.3 * distances[0]
+
+
 def test_same_codes_sound_the_same(codec: Codec) -> None:
     codes = torch.randint(0, 16, (1, 12, 20))
     torch.testing.assert_close(codec.decode(codes), codec.decode(codes))
@@ -103,6 +125,8 @@ def test_more_levels_come_nearer() -> None:
     assert errors == sorted(errors, reverse=True)
     codes = quantizer.to_codes(latents, 4)
     torch.testing.assert_close(quantizer.to_latents(codes), quantizer.quantize(latents, 4).latents)
+    wider = quantizer.to_latents(quantizer.to_codes(latents, 4, beam=8))
+    assert float((wider - latents).square().mean()) < 0.95 * errors[-1]
 
 
 def test_gradient_passes_the_quantizer_once() -> None:
