@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from imagintalk.data.levels import gain_of
 from imagintalk.data.recording import Recording, Words
 from imagintalk.data.splits import Split
 from imagintalk.errors import DataError
@@ -66,8 +67,8 @@ class Example:
 
     @property
     def samples(self) -> NDArray[np.float32]:
-        """(N,) in [-1, 1] at 24 kHz."""
-        return self.sound["samples"].astype(np.float32) / 32768
+        """(N,) float32 at 24 kHz, at the level that all corpora share: loud takes of a quiet one may leave [-1, 1]."""
+        return self.sound["samples"].astype(np.float32) * np.float32(gain_of(self.corpus) / 32768)
 
 
 def name_of(recording: Recording) -> str:

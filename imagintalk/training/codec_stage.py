@@ -28,7 +28,7 @@ from imagintalk.rates import exact_ratio
 from imagintalk.training.average import WeightAverage
 from imagintalk.training.stage import Batch, Metrics, Recipe, Stage
 
-RECIPE = Recipe(steps=4000, learning_rate=6e-4, warmup=100, ema_decay=0.995, validate_every=250)
+RECIPE = Recipe(steps=1200, learning_rate=6e-4, warmup=100, ema_decay=0.995, validate_every=250)
 BATCH, SEGMENT_FRAMES = 12, 60
 QUANTIZE_FROM = 0.1
 """Share of the steps without codebooks when the encoder is learnt: they start from latents that mean something."""
@@ -36,6 +36,8 @@ ADVERSARY_FROM = 0.9
 """Share of the steps without the adversary, which costs more than everything else."""
 POOL = 800
 """Whole recordings that the codebooks, and an encoder that is fitted, start from."""
+GAIN_DB = 6.0
+"""Either way, at random."""
 TRAINED_ROUNDS = 1
 """Of the codec's `finish` that the losses go through: the decoder learns what it cannot mend."""
 WEIGHTS = {"spectral": 3.0, "envelope": 1.0, "deceive": 0.5, "features": 1.0}
@@ -165,9 +167,10 @@ class CodecStage(Stage):
         device = self.accelerator.device
         chosen = [self.train_set[i] for i in rng.choice(len(self.train_set), POOL, p=self.chances)]
         self.codec.eval()
+        sounds = [torch.from_numpy(e.samples) * _gain(rng) for e in chosen]
         if isinstance(self.codec.encoder, SpectralEncoder):
-            self.codec.encoder.fit(torch.from_numpy(e.samples).to(device) for e in chosen)
-        latents = [self.codec.encoder(torch.from_numpy(e.samples).to(device)[None, None])[0] for e in chosen]
+            self.codec.encoder.fit(sound.to(device) for sound in sounds)
+        latents = [self.codec.encoder(sound.to(device)[None, None])[0] for sound in sounds]
         self.codec.quantizer.start(torch.cat(latents, dim=1).T.float())
 
     def validate(self) -> Metrics:
@@ -186,6 +189,11 @@ class CodecStage(Stage):
         return mean | {"score": sum(mean.values()) if started else 1e9}
 
 
+def _gain(rng: np.random.Generator) -> float:
+    """A random level: recordings come as loud as they come."""
+    return float(10.0 ** (rng.uniform(-GAIN_DB, GAIN_DB) / 20))
+
+
 def _segments(examples: list[Example], hop: int, rng: np.random.Generator) -> Batch:
     """samples (batch, N) in [-1, 1]; pitch (batch, subframes) Hz: a random stretch of each, at a random level."""
     samples, pitch = [], []
@@ -193,9 +201,8 @@ def _segments(examples: list[Example], hop: int, rng: np.random.Generator) -> Ba
     for example in examples:
         frames = len(example.sound["samples"]) // hop
         start = int(rng.integers(frames - SEGMENT_FRAMES + 1))
-        gain = float(rng.uniform(0.7, 1.3))
-        piece = example.sound["samples"][start * hop : (start + SEGMENT_FRAMES) * hop]
-        samples.append(torch.from_numpy(piece.astype(np.float32)) / 32768 * gain)
+        piece = example.samples[start * hop : (start + SEGMENT_FRAMES) * hop]
+        samples.append(torch.from_numpy(piece) * _gain(rng))
         first = start * hop // sub
         pitch.append(torch.from_numpy(example.sound["pitch"][first : first + SEGMENT_FRAMES * hop // sub]))
     return {"samples": torch.stack(samples), "pitch": torch.stack(pitch)}

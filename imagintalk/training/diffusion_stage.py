@@ -25,7 +25,7 @@ from imagintalk.training.token_table import TokenTable
 from imagintalk.training.token_variants import TokenVariants
 from imagintalk.types import Emotion
 
-RECIPE = Recipe(steps=4000, learning_rate=8e-4, warmup=200, ema_decay=0.998, validate_every=250)
+RECIPE = Recipe(steps=6500, learning_rate=8e-4, warmup=200, ema_decay=0.998, validate_every=250)
 BATCH, FRAMES = 8, 150
 SHARES = {"grid": 1.4, "drawn": 0.4, "ravdess": 1.0, "speech": 0.4}
 BORROWED = 0.5
