@@ -44,3 +44,21 @@ def test_readme_has_both_commands(repository: Path) -> None:
         assert found is not None, number
         assert "-c constraints.txt" in found[1]
         assert found[1].endswith(last)
+
+
+def test_developers_get_every_extra_that_the_tests_use(project: dict[str, Any]) -> None:
+    later = {"cluster", "blender"}  # of addon/ and server/, which are not there yet
+    extras = project["optional-dependencies"]
+    had: set[str] = set()
+    reached = {"dev"}
+    while reached - had:
+        had |= reached
+        wanted = [Requirement(line) for extra in had for line in extras[extra]]
+        reached = {extra for requirement in wanted if requirement.name == "imagintalk" for extra in requirement.extras}
+    assert had == set(extras) - later
+
+
+def test_both_opencvs_are_one_version(repository: Path) -> None:
+    """insightface and mediapipe ask for two distributions of OpenCV that write into one folder."""
+    lines = (repository / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    assert len({line.split("==")[1] for line in lines if line.startswith("opencv-")}) == 1
