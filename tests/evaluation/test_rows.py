@@ -53,12 +53,12 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> list[Recording]:
     folder = tmp_path_factory.mktemp("clips")
     found = []
     for code in CODES:
-        samples = synthesise(GridSentence.from_code(code)).samples
+        samples = synthesise(GridSentence(code)).samples
         whole = np.zeros(FRAMES * SAMPLE_RATE // 25, np.float32)
         whole[: len(samples)] = samples[: len(whole)]
         path = folder / f"{code}.mov"
         write_clip(path, whole)
-        text = GridSentence.from_code(code).text
+        text = GridSentence(code).text
         found.append(Recording(stem=code, path=path, talker="drawn", split="test", has_picture=True, text=text))
     return found
 
