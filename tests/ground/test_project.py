@@ -62,3 +62,14 @@ def test_both_opencvs_are_one_version(repository: Path) -> None:
     """insightface and mediapipe ask for two distributions of OpenCV that write into one folder."""
     lines = (repository / "constraints.txt").read_text(encoding="utf-8").splitlines()
     assert len({line.split("==")[1] for line in lines if line.startswith("opencv-")}) == 1
+
+
+def test_files_of_others_travel_with_their_licence(repository: Path) -> None:
+    package = repository / "imagintalk"
+    build = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = build["tool"]["setuptools"]["package-data"]["imagintalk"]
+    packed = {path for pattern in patterns for path in package.glob(pattern)}
+    foreign = [path for suffix in ("npz", "tflite", "onnx") for path in package.rglob(f"*.{suffix}")]
+    assert foreign
+    for path in foreign:
+        assert {path, path.with_suffix(".LICENSE.txt")} <= packed
