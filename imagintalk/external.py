@@ -47,6 +47,7 @@ class External:
     name: str
     role: str
     licence: str
+    """As the publisher states it, of the weights where the code has another."""
     page: str
     """Where people read about it."""
     files: tuple[ExternalFile, ...]
@@ -69,7 +70,7 @@ _ALL = (
     External(
         "encodec-24khz",
         "codec",
-        "MIT",
+        "code MIT since 2023, before that CC BY-NC 4.0; nothing is said of the weights, see the page",
         "https://github.com/facebookresearch/encodec",
         (
             ExternalFile(
@@ -109,7 +110,7 @@ _ALL = (
     External(
         "facenet",
         "face identity (FaceNet, VGGFace2)",
-        "MIT",
+        "code MIT; nothing is said of the weights, see the page and VGGFace2's",
         "https://github.com/timesler/facenet-pytorch",
         (
             ExternalFile(
@@ -119,9 +120,9 @@ _ALL = (
         ),
     ),
     External(
-        "poster2",
-        "facial expression",
-        "see the authors' page; trained on data for non-commercial research",
+        "poster2-onnx",
+        "facial expression (Poster++, as an ONNX export)",
+        "code MIT; nothing is said of the weights, see the page and AffectNet's",
         "https://github.com/Talented-Q/POSTER_V2",
         (ExternalFile("poster2.onnx", None),),
         preparation="take affectnet-8-model_best.pth from their page, export it to ONNX",
@@ -129,14 +130,14 @@ _ALL = (
     External(
         "maskgct-codec",
         "codec",
-        "CC BY-NC 4.0",
+        "non-commercial, see the page",
         f"{HUGGING_FACE}/amphion/MaskGCT",
         _from_hub("amphion/MaskGCT", "acoustic_codec/model.safetensors", "acoustic_codec/model_1.safetensors"),
     ),
     External(
         "av-hubert",
         "lip-reading front end",
-        "AV-HuBERT licence (research, non-commercial)",
+        "AV-HuBERT licence: non-commercial research",
         "https://facebookresearch.github.io/av_hubert",
         (
             ExternalFile(
