@@ -83,6 +83,7 @@ class Run:
             notify(Progress(f"train {self.stage.name}", self.step / recipe.steps))
         if main:
             self._save()
+        self.accelerator.wait_for_everyone()  # the best weights are the main process's to write, and everyone's to read
 
     def _one_step(self) -> Metrics:
         key = (self.options.seed, self.step, self.accelerator.process_index)

@@ -15,8 +15,10 @@ import torch
 from imagintalk.codec.codec import Codec
 from imagintalk.config import Config
 from imagintalk.data.cache import Example, of_split, read_cache
+from imagintalk.data.splits import Split
+from imagintalk.device import find_device
 from imagintalk.errors import DataError, OptionError
-from imagintalk.models import ModelStore
+from imagintalk.models import MODEL_FILE, ModelStore
 from imagintalk.refine.language import TokenLanguageModel
 from imagintalk.style.voices import save_presets
 from imagintalk.tokens.build import build_tokenizer
@@ -53,7 +55,11 @@ DATA_LICENCES = {
     "ravdess": "CC BY-NC-SA 4.0",
     "speech": "speechocean762: free for commercial and non-commercial use",
     "drawn": "drawn and spoken by this program",
+    "mead": "non-commercial research",
+    "lrs3": "non-commercial research",
 }
+NEED_PICTURE = ("lips", "style")
+SPLITS: tuple[Split, ...] = ("train", "validation")
 TOKEN_UTTERANCES = 2000
 """k-means sees at most so many recordings, spread evenly."""
 
@@ -75,10 +81,17 @@ class TrainOptions:
     precision: str = "bf16"
 
 
-def open_store(options: TrainOptions) -> ModelStore:
-    """The model folder, made when it is not there. Raises WeightsError when it holds a model of other sizes."""
-    licence = "as the data: CC BY-NC-SA 4.0 where RAVDESS was trained on"
-    return ModelStore.create(options.model, options.config, licence, DATA_LICENCES)
+def open_store(options: TrainOptions, examples: list[Example]) -> ModelStore:
+    """The model folder, made when it is not there. Raises WeightsError when it holds a model of other sizes.
+
+    It carries the licences of all corpora that any of its parts has seen.
+    """
+    corpora = {example.corpus for example in examples}
+    if (options.model / MODEL_FILE).exists():
+        corpora |= ModelStore(options.model).card["data_licences"].keys()
+    licences = {corpus: licence for corpus, licence in DATA_LICENCES.items() if corpus in corpora}
+    together = "as the data: " + "; ".join(f"{corpus} {licence}" for corpus, licence in licences.items())
+    return ModelStore.create(options.model, options.config, together, licences)
 
 
 def train(stage: str, options: TrainOptions, notify: Notify) -> dict[str, Any]:
@@ -88,8 +101,10 @@ def train(stage: str, options: TrainOptions, notify: Notify) -> dict[str, Any]:
     """
     if stage not in STAGES:
         raise OptionError(f"train: expected a stage, one of {', '.join(STAGES)}, got {stage!r}")
-    examples = read_cache(options.cache)
-    store = open_store(options)
+    find_device(options.device)
+    prepared = read_cache(options.cache)
+    examples = _usable(stage, prepared, options.cache)
+    store = open_store(options, prepared)
     if stage == "tokens":
         return _train_tokens(store, options, examples, notify)
     recipe: Recipe = RECIPES[stage]
@@ -112,9 +127,21 @@ def train(stage: str, options: TrainOptions, notify: Notify) -> dict[str, Any]:
         for name, module in built.parts.items():
             store.save_part(name, module.cpu(), facts)
         if stage == "style":
-            save_presets(options.model, preset_voices(examples, DATA_LICENCES))
+            save_presets(options.model, preset_voices(prepared, DATA_LICENCES))
         (options.model / f"{stage}.log.jsonl").write_text((folder / "log.jsonl").read_text())
     return facts
+
+
+def _usable(stage: str, prepared: list[Example], cache: Path) -> list[Example]:
+    """Those that the stage can learn from. Raises DataError when none is left to train on, or to validate with."""
+    examples = [e for e in prepared if e.has_picture] if stage in NEED_PICTURE else prepared
+    kind = "recordings with a picture" if stage in NEED_PICTURE else "recordings"
+    for split in SPLITS:
+        if not of_split(examples, split):
+            raise DataError(
+                f"{cache}: expected {kind} in the {split} split to train {stage}, found none; prepare more of them"
+            )
+    return examples
 
 
 def _build(
@@ -127,8 +154,6 @@ def _build(
         return StyleStage(config, examples, recipe)
     tokenizer = build_tokenizer(config.tokens)
     store.load_part("tokens", tokenizer)
-    if stage == "lips":
-        examples = [e for e in examples if e.has_picture]
     table = TokenTable(examples, tokenizer)
     if stage == "lips":
         return LipsStage(config, examples, table, tokenizer.centroids, recipe)
@@ -162,8 +187,6 @@ def _train_tokens(store: ModelStore, options: TrainOptions, examples: list[Examp
     trained = of_split(examples, "train")
     # Word times tell what matters in a sound; recordings without them would only blur it (benchmarks/tokens.py).
     chosen = [e for e in trained if e.words] or trained
-    if not chosen:
-        raise DataError(f"{options.cache}: expected training recordings, found none")
     chosen = chosen[:: max(1, len(chosen) // TOKEN_UTTERANCES)]
     facts = {"recordings": len(chosen), "seed": options.seed}
     if isinstance(tokenizer, KMeansTokenizer):
