@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import tomllib
 from importlib.metadata import version
 from pathlib import Path
@@ -73,3 +74,13 @@ def test_files_of_others_travel_with_their_licence(repository: Path) -> None:
     assert foreign
     for path in foreign:
         assert {path, path.with_suffix(".LICENSE.txt")} <= packed
+
+
+def test_the_top_level_holds_what_it_should(repository: Path) -> None:
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=repository, capture_output=True, text=True, check=False
+    ).stdout.splitlines()
+    if not listed:
+        pytest.skip("not a git checkout")
+    folders = {path.split("/")[0] for path in listed if "/" in path}
+    assert folders <= {"addon", "server", "imagintalk", "tests", ".ci"}
