@@ -35,7 +35,7 @@ class ExternalFile:
     name: str
     """Path inside the folder of these weights."""
     url: str | None
-    """None: published without a direct download."""
+    """None: what is read has no direct download."""
     sha256: str | None = None
     """As many leading hex digits as the publisher gives; None: none."""
 
@@ -88,13 +88,6 @@ _ALL = (
         _from_hub("facebook/hubert-base-ls960", "config.json", "pytorch_model.bin", "preprocessor_config.json"),
     ),
     External(
-        "roberta",
-        "masked language model, text weights to start from",
-        "MIT",
-        f"{HUGGING_FACE}/FacebookAI/roberta-base",
-        _from_hub("FacebookAI/roberta-base", "config.json", "model.safetensors"),
-    ),
-    External(
         "buffalo_l",
         "face identity (ArcFace)",
         "non-commercial research",
@@ -128,23 +121,12 @@ _ALL = (
         preparation="take affectnet-8-model_best.pth from their page, export it to ONNX",
     ),
     External(
-        "maskgct-codec",
-        "codec",
-        "non-commercial, see the page",
-        f"{HUGGING_FACE}/amphion/MaskGCT",
-        _from_hub("amphion/MaskGCT", "acoustic_codec/model.safetensors", "acoustic_codec/model_1.safetensors"),
-    ),
-    External(
         "av-hubert",
         "lip-reading front end",
         "AV-HuBERT licence: non-commercial research",
         "https://facebookresearch.github.io/av_hubert",
-        (
-            ExternalFile(
-                "base_vox_iter5.pt",
-                "https://dl.fbaipublicfiles.com/avhubert/model/lrs3_vox/clean-pretrain/base_vox_iter5.pt",
-            ),
-        ),
+        (ExternalFile("frontend.safetensors", None),),
+        preparation="take base_vox_iter5.pt from their page, save its state dict alone with safetensors",
     ),
 )
 EXTERNAL: dict[str, External] = {external.name: external for external in _ALL}
@@ -184,7 +166,7 @@ def fetch(name: str, notify: Notify) -> Path:
         return external_weights(name)
     urls = [file.url for file in external.files if file.url is not None]
     if len(urls) < len(external.files):
-        raise WeightsError(f"{name}: its authors publish no direct download; {external.preparation} and {by_hand}")
+        raise WeightsError(f"{name}: no direct download of what is read; {external.preparation} and {by_hand}")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{name}-") as work:

@@ -18,6 +18,7 @@ from imagintalk.data.cache import Example, of_split, read_cache
 from imagintalk.data.splits import Split
 from imagintalk.device import find_device
 from imagintalk.errors import DataError, OptionError
+from imagintalk.external import EXTERNAL, external_weights
 from imagintalk.models import MODEL_FILE, ModelStore
 from imagintalk.refine.language import TokenLanguageModel
 from imagintalk.style.voices import save_presets
@@ -79,6 +80,8 @@ class TrainOptions:
     seed: int = 0
     device: str = "auto"
     precision: str = "bf16"
+    frontend: str | None = None
+    """Of stage `lips`: published front end that is taken frozen, a file or a name of `imagintalk weights list`."""
 
 
 def open_store(options: TrainOptions, examples: list[Example]) -> ModelStore:
@@ -112,17 +115,25 @@ def train(stage: str, options: TrainOptions, notify: Notify) -> dict[str, Any]:
         recipe = dataclasses.replace(recipe, steps=options.steps)
     torch.manual_seed(options.seed)  # initial weights
     built = _build(stage, store, options, examples, recipe, notify)
+    if options.frontend is not None:
+        if not isinstance(built, LipsStage):
+            raise OptionError(f"train {stage}: a front end is for the stage lips; leave it out")
+        known = options.frontend in EXTERNAL
+        path = external_weights(options.frontend) if known else Path(options.frontend)
+        built.objective.aligner.visual.load_frontend(path)
     folder = options.runs / stage
     run = Run(built, RunOptions(folder, options.seed, options.device, options.precision))
     run.train(notify)
     run.load_best()
-    facts = {
+    facts: dict[str, Any] = {
         "steps": run.step,
         "best_validation_score": run.best,
         "seed": options.seed,
         "recipe": dataclasses.asdict(recipe),
         "recordings": len(of_split(examples, "train")),
     }
+    if options.frontend is not None:
+        facts["frontend"] = options.frontend
     if run.accelerator.is_main_process:
         for name, module in built.parts.items():
             store.save_part(name, module.cpu(), facts)
@@ -185,7 +196,7 @@ def _train_tokens(store: ModelStore, options: TrainOptions, examples: list[Examp
     """Fit the content tokens on training recordings."""
     tokenizer = build_tokenizer(options.config.tokens)
     trained = of_split(examples, "train")
-    # Word times tell what matters in a sound; recordings without them would only blur it (benchmarks/tokens.py).
+    # Word times tell what matters in a sound; recordings without them would only blur it (tests/benchmarks/tokens.py).
     chosen = [e for e in trained if e.words] or trained
     chosen = chosen[:: max(1, len(chosen) // TOKEN_UTTERANCES)]
     facts = {"recordings": len(chosen), "seed": options.seed}

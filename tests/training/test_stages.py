@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from imagintalk.config import load_config
 from imagintalk.data.cache import read_cache
 from imagintalk.errors import Cancelled, DataError, OptionError, WeightsError
+from imagintalk.lip.visual import VisualEncoder
 from imagintalk.models import ModelStore
 from imagintalk.training import loop
 from imagintalk.training.stages import TrainOptions, train
@@ -116,6 +117,28 @@ def test_a_gpu_that_is_not_there_is_refused(
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(OptionError, match="no CUDA GPU"):
         train("codec", dataclasses.replace(options(made_up_cache, tmp_path), device="cuda"), quiet)
+
+
+def test_a_published_front_end_is_taken_frozen(made_up_cache: Path, tmp_path: Path) -> None:
+    tiny = load_config("tiny")
+    wide = dataclasses.replace(tiny, lips=dataclasses.replace(tiny.lips, input=tiny.lips.crop))
+    theirs = VisualEncoder(wide.lips).state_dict()
+    theirs = {name.replace("stem.", "frontend3D.", 1): tensor for name, tensor in theirs.items()}
+    theirs["frontend3D.0.weight"] = theirs["frontend3D.0.weight"].unsqueeze(1)
+    save_file({name: tensor.contiguous() for name, tensor in theirs.items()}, tmp_path / "frontend.safetensors")
+    asked = dataclasses.replace(
+        options(made_up_cache, tmp_path), config=wide, frontend=str(tmp_path / "frontend.safetensors")
+    )
+    train("tokens", asked, quiet)
+    with pytest.raises(OptionError, match="for the stage lips"):
+        train("language", asked, quiet)
+    train("lips", asked, quiet)
+    stored = weights(tmp_path / "model", "lips")
+    for name, tensor in VisualEncoder(wide.lips).state_dict().items():
+        there = theirs[name.replace("stem.", "frontend3D.", 1)].reshape(tensor.shape)
+        assert torch.allclose(stored[f"aligner.visual.{name}"].to(there.dtype), there, atol=1e-3), name
+    with pytest.raises(WeightsError, match="imagintalk weights fetch av-hubert"):
+        train("lips", dataclasses.replace(asked, runs=tmp_path / "other", frontend="av-hubert"), quiet)
 
 
 def test_an_unknown_stage_is_refused(made_up_cache: Path, tmp_path: Path) -> None:
