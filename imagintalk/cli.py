@@ -60,6 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has gone; Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_CLOSED_PIPE
+    except OSError as error:
+        # What no command has put into its own words: a folder that is a file, a disk that fills up while training.
+        place = f"{error.filename}: " if error.filename else ""
+        return _complain(f"{place}{error.strerror or error}; check the path, its permissions and the disk", EXIT_ERROR)
 
 
 def _complain(message: str, code: int) -> int:

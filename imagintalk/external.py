@@ -35,7 +35,7 @@ class ExternalFile:
     name: str
     """Path inside the folder of these weights."""
     url: str | None
-    """None: published without a direct download."""
+    """None: what is read has no direct download."""
     sha256: str | None = None
     """As many leading hex digits as the publisher gives; None: none."""
 
@@ -47,6 +47,7 @@ class External:
     name: str
     role: str
     licence: str
+    """As the publisher states it, of the weights where the code has another."""
     page: str
     """Where people read about it."""
     files: tuple[ExternalFile, ...]
@@ -69,7 +70,7 @@ _ALL = (
     External(
         "encodec-24khz",
         "codec",
-        "MIT",
+        "code MIT since 2023, before that CC BY-NC 4.0; nothing is said of the weights, see the page",
         "https://github.com/facebookresearch/encodec",
         (
             ExternalFile(
@@ -87,13 +88,6 @@ _ALL = (
         _from_hub("facebook/hubert-base-ls960", "config.json", "pytorch_model.bin", "preprocessor_config.json"),
     ),
     External(
-        "roberta",
-        "masked language model, text weights to start from",
-        "MIT",
-        f"{HUGGING_FACE}/FacebookAI/roberta-base",
-        _from_hub("FacebookAI/roberta-base", "config.json", "model.safetensors"),
-    ),
-    External(
         "buffalo_l",
         "face identity (ArcFace)",
         "non-commercial research",
@@ -109,7 +103,7 @@ _ALL = (
     External(
         "facenet",
         "face identity (FaceNet, VGGFace2)",
-        "MIT",
+        "code MIT; nothing is said of the weights, see the page and VGGFace2's",
         "https://github.com/timesler/facenet-pytorch",
         (
             ExternalFile(
@@ -119,31 +113,20 @@ _ALL = (
         ),
     ),
     External(
-        "poster2",
-        "facial expression",
-        "see the authors' page; trained on data for non-commercial research",
+        "poster2-onnx",
+        "facial expression (Poster++, as an ONNX export)",
+        "code MIT; nothing is said of the weights, see the page and AffectNet's",
         "https://github.com/Talented-Q/POSTER_V2",
         (ExternalFile("poster2.onnx", None),),
         preparation="take affectnet-8-model_best.pth from their page, export it to ONNX",
     ),
     External(
-        "maskgct-codec",
-        "codec",
-        "CC BY-NC 4.0",
-        f"{HUGGING_FACE}/amphion/MaskGCT",
-        _from_hub("amphion/MaskGCT", "acoustic_codec/model.safetensors", "acoustic_codec/model_1.safetensors"),
-    ),
-    External(
         "av-hubert",
         "lip-reading front end",
-        "AV-HuBERT licence (research, non-commercial)",
+        "AV-HuBERT licence: non-commercial research",
         "https://facebookresearch.github.io/av_hubert",
-        (
-            ExternalFile(
-                "base_vox_iter5.pt",
-                "https://dl.fbaipublicfiles.com/avhubert/model/lrs3_vox/clean-pretrain/base_vox_iter5.pt",
-            ),
-        ),
+        (ExternalFile("frontend.safetensors", None),),
+        preparation="take base_vox_iter5.pt from their page, save its state dict alone with safetensors",
     ),
 )
 EXTERNAL: dict[str, External] = {external.name: external for external in _ALL}
@@ -183,7 +166,7 @@ def fetch(name: str, notify: Notify) -> Path:
         return external_weights(name)
     urls = [file.url for file in external.files if file.url is not None]
     if len(urls) < len(external.files):
-        raise WeightsError(f"{name}: its authors publish no direct download; {external.preparation} and {by_hand}")
+        raise WeightsError(f"{name}: no direct download of what is read; {external.preparation} and {by_hand}")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{name}-") as work:

@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from imagintalk.device import find_device
 from imagintalk.diffusion.guidance import Guidance
 from imagintalk.dubbing.clock import FACE, LIPS, SOUND, SPEECH, VOICE, StageClock
 from imagintalk.dubbing.confidence import content_warnings
 from imagintalk.dubbing.lips import hidden_of, read_lips
 from imagintalk.dubbing.options import DubOptions
-from imagintalk.dubbing.parts import Parts, find_device
+from imagintalk.dubbing.parts import Parts
 from imagintalk.dubbing.speech import conditions_of, imagine, sound_of
 from imagintalk.errors import ClipError, OptionError
 from imagintalk.face.read import face_warnings, read_face

@@ -53,8 +53,8 @@ def run(args: argparse.Namespace) -> int:
     with progress_bar() as notify:
         pipeline = Pipeline.load(args.model, args.device)
         results = measure(pipeline, material, tuple(args.rows), notify)
-        write_results(results, args.output)
-        table = results_table(results)
+        write_results(results, args.split, args.output)
+        table = results_table(results, args.split)
         found = None
         if args.thresholds:
             clips = evenly(material.grid, args.limit or 20)

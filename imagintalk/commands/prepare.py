@@ -26,6 +26,9 @@ def add_parser(subparsers: Any) -> None:
         help="the corpus' folder as its authors publish it; `drawn` needs none: it is drawn into the cache",
     )
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="where to (default: %(default)s)")
+    parser.add_argument(
+        "--config", default="small", help="whose face backends are used: tiny, small, paper or a YAML file"
+    )
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes (default: one a core)")
     parser.add_argument(
         "--clips", type=int, default=200, help="how many clips `drawn` draws: 80 %% train (default: %(default)s)"
@@ -34,7 +37,8 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prepare one corpus. Raises DataError, OptionError."""
+    """Prepare one corpus. Raises DataError, OptionError, ConfigError, WeightsError."""
+    from imagintalk.config import load_config
     from imagintalk.console import progress_bar, warn
     from imagintalk.data import corpora
     from imagintalk.data.prepare import prepare
@@ -42,12 +46,13 @@ def run(args: argparse.Namespace) -> int:
 
     if args.root is None and args.corpus != "drawn":
         raise OptionError(f"prepare {args.corpus}: expected the folder of the corpus, got none")
+    style = load_config(args.config).style
     with progress_bar() as notify:
         if args.corpus == "drawn":
             recordings = corpora.draw(args.root or args.cache / "drawn-clips", args.clips, notify)
         else:
             recordings = corpora.READERS[args.corpus](args.root)
-        failures = prepare(args.corpus, recordings, args.cache, notify, workers=args.workers)
+        failures = prepare(args.corpus, recordings, args.cache, notify, style, workers=args.workers)
     for line in failures:
         warn(f"left out: {line}")
     print(f"{args.corpus}: {len(recordings) - len(failures)} recordings in {args.cache / args.corpus}")

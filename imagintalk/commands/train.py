@@ -29,6 +29,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--precision", choices=("bf16", "no"), default="bf16")
+    parser.add_argument(
+        "--frontend", metavar="FILE", help="of stage lips: a published front end to take frozen, or `av-hubert`"
+    )
     parser.set_defaults(run=run)
 
 
@@ -40,7 +43,17 @@ def run(args: argparse.Namespace) -> int:
 
     config = load_config(args.config)
     model = args.model or Path("models") / config.name
-    options = TrainOptions(config, args.cache, args.runs, model, args.steps, args.seed, args.device, args.precision)
+    options = TrainOptions(
+        config,
+        args.cache,
+        args.runs,
+        model,
+        steps=args.steps,
+        seed=args.seed,
+        device=args.device,
+        precision=args.precision,
+        frontend=args.frontend,
+    )
     with progress_bar() as notify:
         facts = train(args.stage, options, notify)
     print(f"{args.stage}: stored in {model}; " + ", ".join(f"{k} {v}" for k, v in facts.items() if k != "recipe"))

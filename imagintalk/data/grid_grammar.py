@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from imagintalk.errors import DataError
 
-_NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 PLACES: tuple[tuple[str, dict[str, str]], ...] = (
     ("verb", {"b": "bin", "l": "lay", "p": "place", "s": "set"}),
     ("colour", {"b": "blue", "g": "green", "r": "red", "w": "white"}),
     ("preposition", {"a": "at", "b": "by", "i": "in", "w": "with"}),
     ("letter", {letter: letter for letter in "abcdefghijklmnopqrstuvxyz"}),
-    ("digit", dict(zip("z123456789", _NUMBERS, strict=True))),
+    ("digit", dict(zip("z123456789", DIGITS, strict=True))),
     ("adverb", {"a": "again", "n": "now", "p": "please", "s": "soon"}),
 )
 """Name of each place, and the words that may stand there by their character in a file name. GRID has no letter w."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from imagintalk.config import StyleConfig
 from imagintalk.data.cache import name_of, write_index
 from imagintalk.data.recording import Recording
 from imagintalk.errors import DataError, ImaginTalkError
@@ -32,11 +33,13 @@ def prepare(
     recordings: list[Recording],
     cache: Path,
     notify: Notify,
+    style: StyleConfig,
     parts: tuple[str, ...] = ("sound", "voice", "picture"),
     workers: int | None = None,
 ) -> list[str]:
     """Prepare a corpus into cache/<corpus>; parts that are there already are kept.
 
+    style: names the backends that read identity and expression of a face.
     Returns one line per recording that could not be used (it is left out of the index).
     Raises DataError when none could be.
     """
@@ -46,7 +49,7 @@ def prepare(
     workers = workers or os.cpu_count() or 1
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
-        waiting = {pool.submit(prepare_one, r, folder, parts): r for r in recordings}
+        waiting = {pool.submit(prepare_one, r, folder, parts, style): r for r in recordings}
         for count, done in enumerate(as_completed(waiting), 1):
             recording = waiting[done]
             try:
@@ -67,11 +70,11 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def prepare_one(recording: Recording, folder: Path, parts: tuple[str, ...]) -> None:
+def prepare_one(recording: Recording, folder: Path, parts: tuple[str, ...], style: StyleConfig) -> None:
     """Write the parts of one recording that are not there yet. Raises ImaginTalkError when it cannot be read."""
     makers: dict[str, Callable[[Recording], dict[str, np.ndarray]]] = {"sound": _sound, "voice": _voice}
     if recording.has_picture:
-        makers["picture"] = _picture
+        makers["picture"] = lambda recording: _picture(recording, style)
     for part in parts:
         path = folder / f"{name_of(recording)}.{part}.npz"
         if part in makers and not path.exists():
@@ -113,18 +116,18 @@ def _voice(recording: Recording) -> dict[str, np.ndarray]:
 
 
 @functools.cache
-def _face_tools() -> tuple[IdentityBackend, ExpressionBackend]:
+def _face_tools(style: StyleConfig) -> tuple[IdentityBackend, ExpressionBackend]:
     from imagintalk.face.expression import expression_backend
     from imagintalk.face.identity import identity_backend
 
-    return identity_backend("dlib"), expression_backend("fer")
+    return identity_backend(style.identity), expression_backend(style.expression)
 
 
-def _picture(recording: Recording) -> dict[str, np.ndarray]:
+def _picture(recording: Recording, style: StyleConfig) -> dict[str, np.ndarray]:
     from imagintalk.face.read import read_face
     from imagintalk.media.probe import probe
 
-    identity, expression = _face_tools()
+    identity, expression = _face_tools(style)
     clip = Clip(recording.path)
     crops = read_face(clip, probe(recording.path), None, expression=expression, notify=lambda _: None)
     return {

@@ -36,7 +36,6 @@ _PRONUNCIATIONS = {
 """Phones of each word in IPA, one per mouth shape, so a diphthong is two; stress and length marks are the voice's."""
 
 _MARKS = "ˈː"
-_SILENT = frozenset("^$ ,.")
 
 _LETTER_PAUSE = ","
 """Said after the letter: a recogniser with the grammar then mishears 3 % of words rather than 4 % (50 sentences)."""

@@ -10,7 +10,6 @@ from torch import nn
 
 from imagintalk.codec.codec import Codec
 from imagintalk.diffusion.dit import StyleDiT
-from imagintalk.errors import OptionError
 from imagintalk.face.expression import ExpressionBackend, expression_backend
 from imagintalk.face.identity import IdentityBackend, identity_backend
 from imagintalk.lip.aligner import LipAligner
@@ -21,19 +20,7 @@ from imagintalk.style.identity import IdentityAdapter
 from imagintalk.style.speaker import SpeakerEncoder
 from imagintalk.style.voices import Preset, load_presets
 
-DEVICES = ("auto", "cpu", "cuda")
-
 Module = TypeVar("Module", bound=nn.Module)
-
-
-def find_device(wanted: str) -> torch.device:
-    """The device to compute on; `auto`: the GPU where there is one. Raises OptionError: unknown, or no GPU."""
-    if wanted not in DEVICES:
-        raise OptionError(f"device {wanted!r} is unknown; expected one of {', '.join(DEVICES)}")
-    there = torch.cuda.is_available()
-    if wanted == "cuda" and not there:
-        raise OptionError("device cuda: this machine has no CUDA GPU that torch can use; expected cpu or auto")
-    return torch.device("cuda" if there and wanted != "cpu" else "cpu")
 
 
 class Parts:

@@ -20,6 +20,8 @@ from imagintalk.types import Speech, Style
 
 OVERLAP_S = 1
 """How much of the speech before it a window of a long clip sees. Ours."""
+TAKES_AT_ONCE = 8
+"""More takes are sampled group after group, so that memory does not grow with their number."""
 
 
 def conditions_of(c_lip: Tensor, style: Style) -> Conditions:
@@ -40,9 +42,33 @@ def imagine(
 ) -> Tensor:
     """Codes (takes, levels, frames) at the codec's rate, int64, CPU: the [MASK] codes of `start` sampled.
 
-    start: (levels, frames), [MASK] = codebook size; other codes are known and stay. One take for each seed; all are
+    start: (levels, frames), [MASK] = codebook size; other codes are known and stay. One take for each seed; several are
     sampled together, each with the noise that it would draw alone. What `report` raises stops it within one step.
     """
+
+    def share_of(first: int, count: int) -> Callable[[float], None]:
+        return lambda fraction: report((first + count * fraction) / len(seeds))
+
+    groups = [seeds[first : first + TAKES_AT_ONCE] for first in range(0, len(seeds), TAKES_AT_ONCE)]
+    return torch.cat(
+        [
+            _imagine_together(
+                parts, conditions, start, group, options, guidance, share_of(number * TAKES_AT_ONCE, len(group))
+            )
+            for number, group in enumerate(groups)
+        ]
+    )
+
+
+def _imagine_together(
+    parts: Parts,
+    conditions: Conditions,
+    start: Tensor,
+    seeds: Sequence[int],
+    options: SamplerOptions,
+    guidance: Guidance,
+    report: Callable[[float], None],
+) -> Tensor:
     config, takes, device = parts.config, len(seeds), parts.device
     rate, size = config.codec.frame_rate, config.codec.codebook_size
     together = conditions.repeat(takes)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from imagintalk.data.splits import Split
 from imagintalk.evaluation.result import Result
 from imagintalk.evaluation.table import Table
 from imagintalk.media.files import whole_file
@@ -16,20 +17,20 @@ JSON_NAME = "evaluation.json"
 MARKDOWN_NAME = "evaluation.md"
 
 
-def results_table(results: Sequence[Result]) -> Table:
-    """One row a result; how many of the clips were measured stands beside the figures."""
+def results_table(results: Sequence[Result], split: Split) -> Table:
+    """One row a result, measured on `split`; how many of the clips were measured stands beside the figures."""
     rows = []
     for result in results:
         met = "aim" if result.met and result.aim_met else "yes" if result.met else "no"
         clips = f"{result.clips} of {result.available}" if result.clips < result.available else str(result.clips)
         rows.append((result.what, result.at_least, result.aim, result.measured, met, clips))
-    return Table("Evaluation", ("what", "at least", "aim", "measured", "met", "clips"), tuple(rows))
+    return Table(f"Evaluation, {split} split", ("what", "at least", "aim", "measured", "met", "clips"), tuple(rows))
 
 
-def write_results(results: Sequence[Result], folder: Path) -> None:
+def write_results(results: Sequence[Result], split: Split, folder: Path) -> None:
     """Write evaluation.md (table and notes) and evaluation.json (every clip) into `folder`. Raises OutputError."""
     notes = [f"- {result.what}: {note}" for result in results for note in result.notes]
-    markdown = results_table(results).markdown + ("\n" + "\n".join(notes) + "\n" if notes else "")
+    markdown = results_table(results, split).markdown + ("\n" + "\n".join(notes) + "\n" if notes else "")
     values = json.dumps([_plain(result) for result in results], indent=2, ensure_ascii=False) + "\n"
     for name, text in ((MARKDOWN_NAME, markdown), (JSON_NAME, values)):
         with whole_file(folder / name) as partial:

@@ -94,5 +94,5 @@ ROWS: dict[str, Callable[[Subjects, Material, Notify], Result]] = {
     "emotion": _emotion,
     "voice": _voice,
     "length": lambda s, m, n: length_row([r.path for r in m.grid], s.speak, m.limit or 10, n),
-    "speed": lambda s, m, n: speed_row(m.grid[0].path),
+    "speed": lambda s, m, n: speed_row(m.grid[0].path, s.pipeline.store.folder),
 }

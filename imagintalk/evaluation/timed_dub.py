@@ -1,6 +1,6 @@
 """Loads the model, dubs one clip some times, and prints the seconds of each dub as a JSON list on its last line.
 
-A program of its own, for `rows.speed`: python -m imagintalk.evaluation.timed_dub clip.mp4 4
+A program of its own, for `rows.speed`: python -m imagintalk.evaluation.timed_dub MODEL clip.mp4 4
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from imagintalk import Pipeline
 from imagintalk.types import Clip
 
 
-def main(path: str, times: str) -> None:
-    pipeline = Pipeline.load(device="cpu")
+def main(model: str, path: str, times: str) -> None:
+    pipeline = Pipeline.load(model, device="cpu")
     seconds = []
     for _ in range(int(times)):
         start = time.perf_counter()

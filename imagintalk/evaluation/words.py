@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 import jiwer
 
+from imagintalk.data.grid_grammar import DIGITS
 from imagintalk.errors import DataError
 
-_DIGITS = dict(
-    zip("0123456789", ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"), strict=True)
-)
+_SPELT = {str(value): word for value, word in enumerate(DIGITS)}
 
 _SOUNDS_LIKE = {
     **{"to": "two", "too": "two", "for": "four", "won": "one", "ate": "eight", "read": "red", "blew": "blue"},
@@ -42,7 +41,7 @@ class WordErrors:
 def normalise(sentence: str) -> str:
     """The sentence as bare lower-case words: `Bin blue, at F2 now.` is `bin blue at f two now`."""
     words = re.findall(r"[a-z']+|\d", sentence.lower().replace("’", "'"))
-    return " ".join(_SOUNDS_LIKE.get(word, _DIGITS.get(word, word)) for word in words)
+    return " ".join(_SOUNDS_LIKE.get(word, _SPELT.get(word, word)) for word in words)
 
 
 def word_errors(said: str, heard: str) -> WordErrors:

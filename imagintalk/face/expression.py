@@ -32,6 +32,8 @@ _FER_CLASSES = (
 )
 """Order of the classes of FER-2013, which has no `calm`."""
 
+POSTER2_WEIGHTS = "poster2-onnx"
+"""Their name among the weights of others."""
 _POSTER2_SIDE = 224
 _POSTER2_CLASSES = {
     7: (
@@ -113,7 +115,7 @@ class Poster2Expression:
     name = "poster2"
 
     def __init__(self, weights: Path) -> None:
-        self._model = open_onnx(weights, "poster2")
+        self._model = open_onnx(weights, POSTER2_WEIGHTS)
         self._input = self._model.get_inputs()[0].name
         probe = self._logits(np.zeros((_POSTER2_SIDE, _POSTER2_SIDE, 3), np.uint8))
         if probe.ndim != 1 or len(probe) not in _POSTER2_CLASSES:
@@ -137,7 +139,7 @@ def expression_backend(name: str) -> ExpressionBackend:
     if name == FerExpression.name:
         return FerExpression()
     if name == Poster2Expression.name:
-        return Poster2Expression(external_weights("poster2"))
+        return Poster2Expression(external_weights(POSTER2_WEIGHTS))
     raise ConfigError(f"expression {name!r}: expected {FerExpression.name!r} or {Poster2Expression.name!r}")
 
 

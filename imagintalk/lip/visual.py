@@ -88,6 +88,7 @@ class VisualEncoder(nn.Module):
         self.trunk = nn.Sequential(*layers)
         self.blocks = config.resnet_blocks
         self.channels = inputs
+        self.frozen = False
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -108,9 +109,10 @@ class VisualEncoder(nn.Module):
         return output
 
     def load_frontend(self, path: Path) -> None:
-        """Load a published lip-reading front end (AV-HuBERT, Lipreading-TCN: `frontend3D.*` and `trunk.*`).
+        """Load and freeze a published lip-reading front end (AV-HuBERT, Lipreading-TCN: `frontend3D.*`, `trunk.*`).
 
         Takes a safetensors file or a torch checkpoint of plain tensors. Raises WeightsError where it does not fit.
+        Frozen as in the paper's final setting: neither weights nor batch statistics change in training.
         """
         state = {self._own_name(name): tensor for name, tensor in _frontend_tensors(path).items()}
         first = state.get("stem.0.weight")
@@ -127,6 +129,12 @@ class VisualEncoder(nn.Module):
                 "use a ResNet-18 PReLU front end with the paper config"
             )
         self.load_state_dict(state)
+        self.frozen = True
+        self.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> VisualEncoder:
+        """As any module, save that a frozen encoder stays in evaluation mode."""
+        return super().train(mode and not self.frozen)
 
     def _own_name(self, name: str) -> str:
         """`frontend3D.0.weight` -> `stem.0.weight`; `trunk.layer2.1.conv1.weight` -> `trunk.3.conv1.weight`."""

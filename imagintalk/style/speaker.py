@@ -16,7 +16,6 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import resemblyzer
 
-EMBEDDING_WIDTH = 256
 SHORTEST_VOICE_S = 0.3
 """Less voiced sound than this says nothing about who speaks (our choice)."""
 QUIETEST = 1e-5

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from imagintalk.config import TokensConfig
 from imagintalk.errors import ConfigError
+from imagintalk.external import external_weights
 from imagintalk.tokens.cepstra import Cepstra
 from imagintalk.tokens.kmeans import KMeansTokenizer
 from imagintalk.tokens.phoneme import PhonemePosteriors, PhonemeTokenizer
@@ -16,7 +17,7 @@ KINDS = ("phoneme", "mfcc", "features", "hubert")
 def build_tokenizer(config: TokensConfig, hubert: Path | None = None) -> KMeansTokenizer | PhonemeTokenizer:
     """An unfitted tokenizer; fit it (`fit.py`) or fill it from the weights store.
 
-    hubert: folder of the HuBERT model, needed for that kind only. Raises ConfigError, WeightsError.
+    hubert: folder of the HuBERT model, for that kind only; None: the fetched one. Raises ConfigError, WeightsError.
     """
     if config.size < 2:
         raise ConfigError(f"tokens.size: expected at least 2, got {config.size}")
@@ -27,9 +28,7 @@ def build_tokenizer(config: TokensConfig, hubert: Path | None = None) -> KMeansT
     if config.kind == "features":
         return KMeansTokenizer(PhonemePosteriors(), config.size)
     if config.kind == "hubert":
-        if hubert is None:
-            raise ConfigError("tokens.kind hubert: expected the folder of a HuBERT model, none was given")
         from imagintalk.tokens.hubert import HubertFeatures  # transformers takes seconds to import
 
-        return KMeansTokenizer(HubertFeatures(hubert), config.size)
+        return KMeansTokenizer(HubertFeatures(hubert or external_weights("hubert")), config.size)
     raise ConfigError(f"tokens.kind: expected one of {', '.join(KINDS)}, got {config.kind!r}")

@@ -42,7 +42,9 @@ class LanguageStage(Stage):
         self.objective = LanguageObjective(self.model)
         self.parts = {"language": self.model}
         self.mix = Mix(of_split(examples, "train"), SHARES)
-        self.validation_set = [e for e in of_split(examples, "validation") if e.corpus in ("grid", "drawn")]
+        validation = of_split(examples, "validation")
+        # Words that lips will be read for, where there are such recordings.
+        self.validation_set = [e for e in validation if e.corpus in ("grid", "drawn")] or validation
 
     def batch(self, rng: np.random.Generator) -> Batch:
         return _token_batch([self.table[e] for e in self.mix.draw(BATCH, rng)], rng)

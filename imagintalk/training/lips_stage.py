@@ -81,6 +81,7 @@ class LipsStage(Stage):
     """Lip aligner and error detector on every recording with a picture."""
 
     name = "lips"
+    objective: LipsObjective
 
     def __init__(
         self, config: Config, examples: list[Example], table: TokenTable, centroids: Tensor, recipe: Recipe = RECIPE

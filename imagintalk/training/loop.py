@@ -83,6 +83,7 @@ class Run:
             notify(Progress(f"train {self.stage.name}", self.step / recipe.steps))
         if main:
             self._save()
+        self.accelerator.wait_for_everyone()  # the best weights are the main process's to write, and everyone's to read
 
     def _one_step(self) -> Metrics:
         key = (self.options.seed, self.step, self.accelerator.process_index)
@@ -130,7 +131,7 @@ class Run:
         _write(self.checkpoint, state)
 
     def _load(self) -> None:
-        state = torch.load(self.checkpoint, map_location=self.accelerator.device, weights_only=True)
+        state = _read(self.checkpoint)
         try:
             self.stage.objective.load_state_dict(state["objective"])
             for optimizer, values in zip(self.stage.optimizers(), state["optimizers"], strict=True):
@@ -139,16 +140,21 @@ class Run:
             raise WeightsError(
                 f"{self.checkpoint}: expected a checkpoint of this config; delete it to start anew: {error}"
             ) from None
-        self.average.values = state["average"]
+        self.average.values = {name: value.to(self.accelerator.device) for name, value in state["average"].items()}
         self.stage.load_extra_state(state["extra"])
         self.step, self.best = state["step"], state["best"]
 
     def load_best(self) -> None:
         """Put the best weights into the stage's objective."""
-        state = torch.load(self.best_weights, map_location=self.accelerator.device, weights_only=True)
-        self.stage.objective.load_state_dict(state["objective"])
+        self.stage.objective.load_state_dict(_read(self.best_weights)["objective"])
 
 
 def _write(path: Path, state: dict[str, Any]) -> None:
     with whole_file(path) as partial:
         torch.save(state, partial)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """On the CPU: several processes would all read onto the GPU of the one that wrote."""
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return state

@@ -15,8 +15,11 @@ import torch
 from imagintalk.codec.codec import Codec
 from imagintalk.config import Config
 from imagintalk.data.cache import Example, of_split, read_cache
+from imagintalk.data.splits import Split
+from imagintalk.device import find_device
 from imagintalk.errors import DataError, OptionError
-from imagintalk.models import ModelStore
+from imagintalk.external import EXTERNAL, external_weights
+from imagintalk.models import MODEL_FILE, ModelStore
 from imagintalk.refine.language import TokenLanguageModel
 from imagintalk.style.voices import save_presets
 from imagintalk.tokens.build import build_tokenizer
@@ -54,7 +57,11 @@ DATA_LICENCES = {
     "ravdess": "CC BY-NC-SA 4.0",
     "speech": "speechocean762: free for commercial and non-commercial use",
     "drawn": "drawn and spoken by this program",
+    "mead": "non-commercial research",
+    "lrs3": "non-commercial research",
 }
+NEED_PICTURE = ("lips", "style")
+SPLITS: tuple[Split, ...] = ("train", "validation")
 TOKEN_UTTERANCES = 2000
 """k-means sees at most so many recordings, spread evenly."""
 
@@ -74,12 +81,21 @@ class TrainOptions:
     seed: int = 0
     device: str = "auto"
     precision: str = "bf16"
+    frontend: str | None = None
+    """Of stage `lips`: published front end that is taken frozen, a file or a name of `imagintalk weights list`."""
 
 
-def open_store(options: TrainOptions) -> ModelStore:
-    """The model folder, made when it is not there. Raises WeightsError when it holds a model of other sizes."""
-    licence = "as the data: CC BY-NC-SA 4.0 where RAVDESS was trained on"
-    return ModelStore.create(options.model, options.config, licence, DATA_LICENCES)
+def open_store(options: TrainOptions, examples: list[Example]) -> ModelStore:
+    """The model folder, made when it is not there. Raises WeightsError when it holds a model of other sizes.
+
+    It carries the licences of all corpora that any of its parts has seen.
+    """
+    corpora = {example.corpus for example in examples}
+    if (options.model / MODEL_FILE).exists():
+        corpora |= ModelStore(options.model).card["data_licences"].keys()
+    licences = {corpus: licence for corpus, licence in DATA_LICENCES.items() if corpus in corpora}
+    together = "as the data: " + "; ".join(f"{corpus} {licence}" for corpus, licence in licences.items())
+    return ModelStore.create(options.model, options.config, together, licences)
 
 
 def train(stage: str, options: TrainOptions, notify: Notify) -> dict[str, Any]:
@@ -89,8 +105,10 @@ def train(stage: str, options: TrainOptions, notify: Notify) -> dict[str, Any]:
     """
     if stage not in STAGES:
         raise OptionError(f"train: expected a stage, one of {', '.join(STAGES)}, got {stage!r}")
-    examples = read_cache(options.cache)
-    store = open_store(options)
+    find_device(options.device)
+    prepared = read_cache(options.cache)
+    examples = _usable(stage, prepared, options.cache)
+    store = open_store(options, prepared)
     if stage == "tokens":
         return _train_tokens(store, options, examples, notify)
     recipe: Recipe = RECIPES[stage]
@@ -98,24 +116,44 @@ def train(stage: str, options: TrainOptions, notify: Notify) -> dict[str, Any]:
         recipe = dataclasses.replace(recipe, steps=options.steps)
     torch.manual_seed(options.seed)  # initial weights
     built = _build(stage, store, options, examples, recipe, notify)
+    if options.frontend is not None:
+        if not isinstance(built, LipsStage):
+            raise OptionError(f"train {stage}: a front end is for the stage lips; leave it out")
+        known = options.frontend in EXTERNAL
+        path = external_weights(options.frontend) if known else Path(options.frontend)
+        built.objective.aligner.visual.load_frontend(path)
     folder = options.runs / stage
     run = Run(built, RunOptions(folder, options.seed, options.device, options.precision))
     run.train(notify)
     run.load_best()
-    facts = {
+    facts: dict[str, Any] = {
         "steps": run.step,
         "best_validation_score": run.best,
         "seed": options.seed,
         "recipe": dataclasses.asdict(recipe),
         "recordings": len(of_split(examples, "train")),
     }
+    if options.frontend is not None:
+        facts["frontend"] = options.frontend
     if run.accelerator.is_main_process:
         for name, module in built.parts.items():
             store.save_part(name, module.cpu(), facts)
         if stage == "style":
-            save_presets(options.model, preset_voices(examples, DATA_LICENCES))
+            save_presets(options.model, preset_voices(prepared, DATA_LICENCES))
         (options.model / f"{stage}.log.jsonl").write_text((folder / "log.jsonl").read_text())
     return facts
+
+
+def _usable(stage: str, prepared: list[Example], cache: Path) -> list[Example]:
+    """Those that the stage can learn from. Raises DataError when none is left to train on, or to validate with."""
+    examples = [e for e in prepared if e.has_picture] if stage in NEED_PICTURE else prepared
+    kind = "recordings with a picture" if stage in NEED_PICTURE else "recordings"
+    for split in SPLITS:
+        if not of_split(examples, split):
+            raise DataError(
+                f"{cache}: expected {kind} in the {split} split to train {stage}, found none; prepare more of them"
+            )
+    return examples
 
 
 def _build(
@@ -128,8 +166,6 @@ def _build(
         return StyleStage(config, examples, recipe)
     tokenizer = build_tokenizer(config.tokens)
     store.load_part("tokens", tokenizer)
-    if stage == "lips":
-        examples = [e for e in examples if e.has_picture]
     table = TokenTable(examples, tokenizer)
     if stage == "lips":
         return LipsStage(config, examples, table, tokenizer.centroids, recipe)
@@ -162,10 +198,8 @@ def _train_tokens(store: ModelStore, options: TrainOptions, examples: list[Examp
     """Fit the content tokens on training recordings."""
     tokenizer = build_tokenizer(options.config.tokens)
     trained = of_split(examples, "train")
-    # Word times tell what matters in a sound; recordings without them would only blur it (benchmarks/tokens.py).
+    # Word times tell what matters in a sound; recordings without them would only blur it (tests/benchmarks/tokens.py).
     chosen = [e for e in trained if e.words] or trained
-    if not chosen:
-        raise DataError(f"{options.cache}: expected training recordings, found none")
     chosen = chosen[:: max(1, len(chosen) // TOKEN_UTTERANCES)]
     facts = {"recordings": len(chosen), "seed": options.seed}
     if isinstance(tokenizer, KMeansTokenizer):

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from imagintalk.config import Config
 from imagintalk.data.cache import Example, of_split
+from imagintalk.errors import DataError
 from imagintalk.style.identity import IdentityAdapter, alignment_loss
 from imagintalk.training.mix import Mix
 from imagintalk.training.stage import Batch, Metrics, Recipe, Stage
@@ -42,7 +43,7 @@ class StyleStage(Stage):
     name = "style"
 
     def __init__(self, config: Config, examples: list[Example], recipe: Recipe = RECIPE) -> None:
-        self.recipe = recipe
+        self.recipe, self.width = recipe, config.style.identity_width
         self.objective = StyleObjective(IdentityAdapter(config.style))
         self.parts = {"style": self.objective.adapter}
         seen = [e for e in examples if e.has_picture]
@@ -62,16 +63,22 @@ class StyleStage(Stage):
 
     def _draw(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         examples = [self.talkers[i].draw(1, rng)[0] for i in rng.integers(len(self.talkers), size=BATCH)]
-        return _stack(examples)
+        return self._stack(examples)
 
     def validate(self) -> Metrics:
-        identity, voice = _stack(self.validation_set)
+        identity, voice = self._stack(self.validation_set)
         device = self.accelerator.device
         metrics = self.objective({"identity": identity.to(device), "voice": voice.to(device)})[1]
         return metrics | {"score": metrics["loss"]}
 
-
-def _stack(examples: list[Example]) -> tuple[Tensor, Tensor]:
-    """identity (N, width), voice (N, 256)."""
-    identity = np.stack([e.picture["identity"] for e in examples])
-    return torch.from_numpy(identity), torch.from_numpy(np.stack([e.voice["ge2e"] for e in examples]))
+    def _stack(self, examples: list[Example]) -> tuple[Tensor, Tensor]:
+        """identity (N, width), voice (N, 256). Raises DataError for faces that another backend has read."""
+        for example in examples:
+            width = len(example.picture["identity"])
+            if width != self.width:
+                raise DataError(
+                    f"{example.folder}: expected face vectors of {self.width} numbers as this config reads them, got"
+                    f" {width}; run `imagintalk prepare` with this --config and another --cache"
+                )
+        identity = np.stack([e.picture["identity"] for e in examples])
+        return torch.from_numpy(identity), torch.from_numpy(np.stack([e.voice["ge2e"] for e in examples]))

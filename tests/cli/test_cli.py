@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from imagintalk.cli import COMMANDS, main
+from imagintalk.data.corpora import READERS
 from imagintalk.external import EXTERNAL
 
 HEAVY = ("torch", "mediapipe", "transformers", "numpy", "scipy", "av")
@@ -37,6 +38,24 @@ def test_wrong_usage_is_one_line_and_exit_code_2(arguments: list[str], capsys: p
         main(arguments)
     assert stop.value.code == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [["evaluate", "--data", "none", "-o"], ["prepare", "grid", "none", "--cache"], ["demo", "-o"]]
+)
+def test_a_file_where_a_folder_is_to_be_written(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imagintalk.pipeline.Pipeline.load", lambda *_: pytest.fail("the model was loaded"))
+    monkeypatch.setitem(READERS, "grid", lambda root: [])
+    taken = tmp_path / "taken"
+    taken.touch()
+    if arguments[0] == "demo":
+        monkeypatch.setattr("imagintalk.pipeline.Pipeline.load", lambda *_: None)
+    assert main([*arguments, str(taken)]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert str(taken) in lines[0]
 
 
 def test_a_closed_pipe_is_no_traceback() -> None:

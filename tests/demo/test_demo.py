@@ -71,7 +71,7 @@ def test_progress_only_grows(shown: Demonstration, reports: list[Progress]) -> N
 
 
 def test_it_tells_what_was_heard() -> None:
-    sentence = GridSentence.from_text("place blue at f two now")
+    sentence = GridSentence("pbaf2n")
     hearings = (
         Hearing("grammar", "place blue at f two now", "place blue at s two now"),
         Hearing("Whisper", "", "Now."),

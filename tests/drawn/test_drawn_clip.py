@@ -19,7 +19,7 @@ from imagintalk.media.audio import read_audio
 from imagintalk.media.probe import probe
 from imagintalk.types import Progress
 
-SENTENCE = GridSentence.from_text("place blue at m five again")
+SENTENCE = GridSentence("pbam5a")
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from imagintalk.data.grid_grammar import PLACES
 from imagintalk.drawn.mouth import TARGETS
-from imagintalk.drawn.sentence import SLOTS, GridSentence, sample_sentences
+from imagintalk.drawn.sentence import GridSentence, sample_sentences
 from imagintalk.drawn.voice import _PRONUNCIATIONS, PHONES, speak
 
-SENTENCE = GridSentence.from_text("set green in j two soon")
+SENTENCE = GridSentence("sgij2s")  # set green in j two soon
 
 
 def test_the_same_sentence_gives_the_same_sound() -> None:
@@ -15,7 +16,7 @@ def test_the_same_sentence_gives_the_same_sound() -> None:
 
 
 def test_every_word_of_the_grammar_has_a_pronunciation_and_every_phone_a_shape() -> None:
-    assert set(_PRONUNCIATIONS) == {word for slot in SLOTS for word in slot}
+    assert set(_PRONUNCIATIONS) == {word for _, words in PLACES for word in words.values()}
     assert set(TARGETS) >= PHONES
 
 
@@ -42,7 +43,7 @@ def test_times_are_in_order_and_lie_on_the_sound(sentence: GridSentence) -> None
 
 
 def test_the_vowels_are_louder_than_the_stops_before_them() -> None:
-    spoken = speak(GridSentence.from_text("place blue by p two please"))
+    spoken = speak(GridSentence("pbbp2p"))
     level = {name: [] for name in ("p", "t", "i", "a", "u")}  # type: dict[str, list[float]]
     for span in spoken.phones:
         if span.name in level:

@@ -13,7 +13,7 @@ from imagintalk.style.speaker import SpeakerEncoder
 
 @pytest.fixture(scope="module")
 def speech() -> np.ndarray:
-    return speak(GridSentence.from_code("bbaf2n")).samples
+    return speak(GridSentence("bbaf2n")).samples
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def test_an_embedding_is_a_unit_vector_that_loudness_and_rate_leave_alone(
 
 def test_one_voice_is_closer_to_itself_than_to_another_pitch(encoder: SpeakerEncoder, speech: np.ndarray) -> None:
     voice = encoder.embed(speech, SAMPLE_RATE)
-    other_words = encoder.embed(speak(GridSentence.from_code("swiz4s")).samples, SAMPLE_RATE)
+    other_words = encoder.embed(speak(GridSentence("swiz4s")).samples, SAMPLE_RATE)
     smaller_person = encoder.embed(speech, round(1.5 * SAMPLE_RATE))
     assert other_words @ voice > smaller_person @ voice
 

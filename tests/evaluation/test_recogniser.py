@@ -25,7 +25,7 @@ def grammar() -> GrammarRecogniser:
 
 @cache
 def said(code: str) -> tuple[str, np.ndarray]:
-    sentence = GridSentence.from_code(code)
+    sentence = GridSentence(code)
     return sentence.text, np.pad(speak(sentence).samples, SAMPLE_RATE // 4)
 
 

@@ -44,19 +44,19 @@ def test_every_figure_has_to_keep_its_bound() -> None:
 
 def test_the_files_hold_every_clip_and_say_how_many(tmp_path: Path) -> None:
     measured = result(12.5, per_clip=({"clip": "bbaf2n", "errors": 1},), notes=("the recordings: 11",))
-    write_results([measured], tmp_path)
+    write_results([measured], "validation", tmp_path)
     (values,) = json.loads((tmp_path / "evaluation.json").read_text())
     assert values["met"] is True and values["aim_met"] is False
     assert values["per_clip"] == [{"clip": "bbaf2n", "errors": 1}]
     assert values["figures"][0]["value"] == 12.5
     text = (tmp_path / "evaluation.md").read_text()
     assert "WER 12.5 points / ESTOI 0.5" in text and "3 of 9" in text and "the recordings: 11" in text
-    assert "WER ≤ 25 points" in text and r"a \| row" in text
+    assert "Evaluation, validation split" in text and "WER ≤ 25 points" in text and r"a \| row" in text
 
 
 def test_a_table_shows_all_its_cells() -> None:
     console = Console(width=200, record=True, file=io.StringIO())
-    results_table([result(30)]).print_to(console)
+    results_table([result(30)], "test").print_to(console)
     shown = console.export_text()
     assert "a | row" in shown and "30 points" in shown and "no" in shown
     with pytest.raises(DataError):

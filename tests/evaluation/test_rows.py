@@ -11,6 +11,7 @@ from imagintalk.data.recording import Recording
 from imagintalk.drawn.sentence import GridSentence
 from imagintalk.drawn.voice import speak as synthesise
 from imagintalk.errors import Cancelled, DataError, FaceError
+from imagintalk.evaluation.alone import Run
 from imagintalk.evaluation.comparison import true_sound
 from imagintalk.evaluation.emotion import EmotionClassifier, emotion_features
 from imagintalk.evaluation.emotion_order import expected_signs
@@ -20,6 +21,7 @@ from imagintalk.evaluation.rows.drawn import drawn_row
 from imagintalk.evaluation.rows.emotion import emotion_row
 from imagintalk.evaluation.rows.length import length_row
 from imagintalk.evaluation.rows.lips import lips_row
+from imagintalk.evaluation.rows.speed import speed_row
 from imagintalk.evaluation.rows.tokens import tokens_row
 from imagintalk.evaluation.rows.voice import voice_row
 from imagintalk.evaluation.sensitivity import sensitivity_table, threshold_sensitivity
@@ -53,12 +55,12 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> list[Recording]:
     folder = tmp_path_factory.mktemp("clips")
     found = []
     for code in CODES:
-        samples = synthesise(GridSentence.from_code(code)).samples
+        samples = synthesise(GridSentence(code)).samples
         whole = np.zeros(FRAMES * SAMPLE_RATE // 25, np.float32)
         whole[: len(samples)] = samples[: len(whole)]
         path = folder / f"{code}.mov"
         write_clip(path, whole)
-        text = GridSentence.from_code(code).text
+        text = GridSentence(code).text
         found.append(Recording(stem=code, path=path, talker="drawn", split="test", has_picture=True, text=text))
     return found
 
@@ -197,3 +199,18 @@ def test_the_threshold_table_has_a_row_for_each(clips: list[Recording], grammar:
     assert [s.masked for s in found] == [0.25, 0.45]
     assert found[0].points_above > found[1].points_above == 0
     assert len(sensitivity_table(found, 1).rows) == 2
+
+
+def test_speed_is_that_of_the_model_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands: list[list[str]] = []
+
+    def run(command: list[str], cpus: int) -> Run:
+        assert cpus == 2
+        commands.append(command)
+        return Run(9.0, 2_000_000_000, "[8.0, 1.0, 3.0, 2.0]\n")
+
+    monkeypatch.setattr("imagintalk.evaluation.rows.speed.run_alone", run)
+    row = speed_row(tmp_path / "clip.mp4", tmp_path / "model")
+    assert [figure.value for figure in row.figures] == [2.0, 2.0]  # the first, slow dub is not judged
+    assert len(commands) == 2
+    assert all(str(tmp_path / "model") in command for command in commands)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import tomllib
 from importlib.metadata import version
 from pathlib import Path
@@ -44,3 +45,42 @@ def test_readme_has_both_commands(repository: Path) -> None:
         assert found is not None, number
         assert "-c constraints.txt" in found[1]
         assert found[1].endswith(last)
+
+
+def test_developers_get_every_extra_that_the_tests_use(project: dict[str, Any]) -> None:
+    later = {"cluster", "blender"}  # of addon/ and server/, which are not there yet
+    extras = project["optional-dependencies"]
+    had: set[str] = set()
+    reached = {"dev"}
+    while reached - had:
+        had |= reached
+        wanted = [Requirement(line) for extra in had for line in extras[extra]]
+        reached = {extra for requirement in wanted if requirement.name == "imagintalk" for extra in requirement.extras}
+    assert had == set(extras) - later
+
+
+def test_both_opencvs_are_one_version(repository: Path) -> None:
+    """insightface and mediapipe ask for two distributions of OpenCV that write into one folder."""
+    lines = (repository / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    assert len({line.split("==")[1] for line in lines if line.startswith("opencv-")}) == 1
+
+
+def test_files_of_others_travel_with_their_licence(repository: Path) -> None:
+    package = repository / "imagintalk"
+    build = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = build["tool"]["setuptools"]["package-data"]["imagintalk"]
+    packed = {path for pattern in patterns for path in package.glob(pattern)}
+    foreign = [path for suffix in ("npz", "tflite", "onnx") for path in package.rglob(f"*.{suffix}")]
+    assert foreign
+    for path in foreign:
+        assert {path, path.with_suffix(".LICENSE.txt")} <= packed
+
+
+def test_the_top_level_holds_what_it_should(repository: Path) -> None:
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=repository, capture_output=True, text=True, check=False
+    ).stdout.splitlines()
+    if not listed:
+        pytest.skip("not a git checkout")
+    folders = {path.split("/")[0] for path in listed if "/" in path}
+    assert folders <= {"addon", "server", "imagintalk", "tests", ".ci"}

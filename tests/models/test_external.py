@@ -139,8 +139,8 @@ def test_cancel_stops_the_download_and_leaves_nothing(
 
 
 def test_weights_without_a_direct_download_and_unknown_ones(home: Path) -> None:
-    with pytest.raises(WeightsError, match="no direct download; .*export it to ONNX.*poster2.onnx.*POSTER_V2"):
-        fetch("poster2", quiet)
+    with pytest.raises(WeightsError, match="no direct download of what.*export it to ONNX.*poster2.onnx.*POSTER_V2"):
+        fetch("poster2-onnx", quiet)
     with pytest.raises(OptionError, match="expected one of.*hubert"):
         fetch("hubber", quiet)
     with pytest.raises(OptionError):
@@ -149,7 +149,7 @@ def test_weights_without_a_direct_download_and_unknown_ones(home: Path) -> None:
 
 def test_the_register_is_whole() -> None:
     assert set(EXTERNAL) == {
-        "encodec-24khz", "hubert", "roberta", "buffalo_l", "facenet", "poster2", "maskgct-codec", "av-hubert",
+        "encodec-24khz", "hubert", "buffalo_l", "facenet", "poster2-onnx", "av-hubert",
     }  # fmt: skip
     for entry in EXTERNAL.values():
         assert entry.files and entry.role and entry.licence and entry.page.startswith("https://")

@@ -115,6 +115,26 @@ def test_takes_differ_and_a_seed_repeats_itself(result: DubResult, pipeline: Pip
     assert (again.codes == second.codes).mean() > 0.95
 
 
+def test_many_takes_are_sampled_in_groups(
+    pipeline: Pipeline, talking_clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = pipeline.dub(talking_clip, end=0.4, emotion="neutral", takes=3)
+    monkeypatch.setattr("imagintalk.dubbing.speech.TAKES_AT_ONCE", 2)
+    seen: list[Progress] = []
+    grouped = pipeline.dub(talking_clip, end=0.4, emotion="neutral", takes=3, notify=seen.append)
+    for one, other in zip(together.takes, grouped.takes, strict=True):
+        assert one.seed == other.seed
+        assert (one.codes == other.codes).mean() > 0.95
+    fractions = [progress.fraction for progress in seen]
+    assert fractions == sorted(fractions)
+    # Two groups, so the sampler reports nearly twice as often as one would.
+    alone: list[Progress] = []
+    pipeline.dub(talking_clip, end=0.4, emotion="neutral", notify=alone.append)
+    assert [p.stage for p in seen].count("imagining the speech") > 1.8 * [p.stage for p in alone].count(
+        "imagining the speech"
+    )
+
+
 def test_named_emotion_and_intensity_reach_the_style(pipeline: Pipeline, talking_clip: Path) -> None:
     style = pipeline.dub(talking_clip, end=0.4, emotion="angry", intensity=0.25).style
     assert style.emotion[:, Emotion.ANGRY] == pytest.approx(0.25)

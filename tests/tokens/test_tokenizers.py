@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from transformers import HubertConfig, HubertModel
 
 from imagintalk.config import TokensConfig
 from imagintalk.errors import ConfigError, DataError, WeightsError
+from imagintalk.external import EXTERNAL
 from imagintalk.tokens.build import build_tokenizer
 from imagintalk.tokens.fit import Utterance, fit_kmeans
 from imagintalk.tokens.kmeans import KMeansTokenizer
@@ -196,10 +198,18 @@ def test_unusable_configs_are_refused(tmp_path: Path) -> None:
         build_tokenizer(TokensConfig("wav2vec", 10))
     with pytest.raises(ConfigError, match="at least 2"):
         build_tokenizer(TokensConfig("mfcc", 1))
-    with pytest.raises(ConfigError, match="folder of a HuBERT"):
-        build_tokenizer(TokensConfig("hubert", 10))
     with pytest.raises(WeightsError, match="imagintalk weights fetch hubert"):
         build_tokenizer(TokensConfig("hubert", 10), tmp_path)
+
+
+def test_fetched_hubert_is_found(tmp_path: Path, hubert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("imagintalk.external.weights_folder", lambda: tmp_path)
+    with pytest.raises(WeightsError, match="imagintalk weights fetch hubert"):
+        build_tokenizer(TokensConfig("hubert", 10))
+    shutil.copytree(hubert, tmp_path / "hubert")
+    for file in EXTERNAL["hubert"].files:
+        (tmp_path / "hubert" / file.name).touch()  # transformers saves the same content under other names
+    assert build_tokenizer(TokensConfig("hubert", 10)).size == 10
 
 
 def test_damaged_hubert_is_refused(tmp_path: Path, hubert: Path) -> None:

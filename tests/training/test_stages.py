@@ -7,15 +7,19 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from imagintalk.config import load_config
+from imagintalk.data.cache import read_cache
 from imagintalk.errors import Cancelled, DataError, OptionError, WeightsError
+from imagintalk.lip.visual import VisualEncoder
 from imagintalk.models import ModelStore
 from imagintalk.training import loop
 from imagintalk.training.stages import TrainOptions, train
+from imagintalk.training.style_stage import StyleStage
 from imagintalk.types import Progress
 
 STEPS = 4
@@ -74,6 +78,67 @@ def test_a_stopped_run_resumes_to_the_same_weights(
     assert once.keys() == twice.keys()
     for name in once:
         assert torch.equal(once[name], twice[name]), name
+
+
+def test_the_model_names_the_licences_of_what_it_has_seen(trained: Path, made_up_cache: Path, tmp_path: Path) -> None:
+    assert ModelStore(trained / "model").card["data_licences"] == {"grid": "CC BY 4.0"}
+    shutil.copytree(trained / "model", tmp_path / "model")
+    shutil.copytree(made_up_cache / "grid", tmp_path / "cache" / "lrs3")
+    index = tmp_path / "cache" / "lrs3" / "index.json"
+    index.write_text(index.read_text().replace('"corpus": "grid"', '"corpus": "lrs3"'))
+    train("style", options(tmp_path / "cache", tmp_path), quiet)
+    card = ModelStore(tmp_path / "model").card
+    assert card["data_licences"] == {"grid": "CC BY 4.0", "lrs3": "non-commercial research"}
+    assert "lrs3 non-commercial research" in card["licence"]
+
+
+def test_without_pictures_lips_are_refused(made_up_cache: Path, tmp_path: Path) -> None:
+    shutil.copytree(made_up_cache, tmp_path / "cache")
+    index = tmp_path / "cache" / "grid" / "index.json"
+    index.write_text(index.read_text().replace('"has_picture": true', '"has_picture": false'))
+    with pytest.raises(DataError, match="recordings with a picture in the train split to train lips"):
+        train("lips", options(tmp_path / "cache", tmp_path), quiet)
+    index.write_text(index.read_text().replace('"split": "validation"', '"split": "train"'))
+    with pytest.raises(DataError, match="recordings in the validation split to train codec"):
+        train("codec", options(tmp_path / "cache", tmp_path), quiet)
+
+
+def test_faces_read_by_another_backend_are_refused(trained: Path, made_up_cache: Path) -> None:
+    tiny = load_config("tiny")
+    other = dataclasses.replace(tiny, style=dataclasses.replace(tiny.style, identity_width=1024))
+    stage = StyleStage(other, read_cache(made_up_cache))
+    with pytest.raises(DataError, match="expected face vectors of 1024 numbers .* got 128; run `imagintalk prepare`"):
+        stage.batch(np.random.default_rng(0))
+
+
+def test_a_gpu_that_is_not_there_is_refused(
+    made_up_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(OptionError, match="no CUDA GPU"):
+        train("codec", dataclasses.replace(options(made_up_cache, tmp_path), device="cuda"), quiet)
+
+
+def test_a_published_front_end_is_taken_frozen(made_up_cache: Path, tmp_path: Path) -> None:
+    tiny = load_config("tiny")
+    wide = dataclasses.replace(tiny, lips=dataclasses.replace(tiny.lips, input=tiny.lips.crop))
+    theirs = VisualEncoder(wide.lips).state_dict()
+    theirs = {name.replace("stem.", "frontend3D.", 1): tensor for name, tensor in theirs.items()}
+    theirs["frontend3D.0.weight"] = theirs["frontend3D.0.weight"].unsqueeze(1)
+    save_file({name: tensor.contiguous() for name, tensor in theirs.items()}, tmp_path / "frontend.safetensors")
+    asked = dataclasses.replace(
+        options(made_up_cache, tmp_path), config=wide, frontend=str(tmp_path / "frontend.safetensors")
+    )
+    train("tokens", asked, quiet)
+    with pytest.raises(OptionError, match="for the stage lips"):
+        train("language", asked, quiet)
+    train("lips", asked, quiet)
+    stored = weights(tmp_path / "model", "lips")
+    for name, tensor in VisualEncoder(wide.lips).state_dict().items():
+        there = theirs[name.replace("stem.", "frontend3D.", 1)].reshape(tensor.shape)
+        assert torch.allclose(stored[f"aligner.visual.{name}"].to(there.dtype), there, atol=1e-3), name
+    with pytest.raises(WeightsError, match="imagintalk weights fetch av-hubert"):
+        train("lips", dataclasses.replace(asked, runs=tmp_path / "other", frontend="av-hubert"), quiet)
 
 
 def test_an_unknown_stage_is_refused(made_up_cache: Path, tmp_path: Path) -> None:

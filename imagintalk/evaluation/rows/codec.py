@@ -33,7 +33,7 @@ def codec_row(recordings: Sequence[Recording], resynthesise: Resynthesise, limit
         notify(Progress("codec", count / len(chosen)))
     intelligible, before, after = (float(np.mean(values)) for values in found.values())
     return Result(
-        what="codec alone, GRID test",
+        what="codec alone, GRID",
         figures=(
             Figure("ESTOI", intelligible, 0.80, 0.90),
             Figure("DNSMOS lost", before - after, 0.4, 0.15, small_is_good=True),

@@ -21,7 +21,7 @@ def lips_row(
     found = summarise(clips)
     failed = sum(bool(c.failure) for c in clips)
     return Result(
-        what="lips → speech, GRID test",
+        what="lips → speech, GRID",
         figures=(
             Figure("WER above the recording's", found.points_above, 40.0, 5.0, " points", small_is_good=True),
             Figure("ESTOI", found.estoi, 0.35, 0.60),

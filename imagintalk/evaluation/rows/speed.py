@@ -16,16 +16,18 @@ CPUS = 2
 RUNS = 3
 
 
-def speed_row(clip: Path) -> Result:
+def speed_row(clip: Path, model: Path) -> Result:
     """Seconds of all stages with the model loaded, and peak memory of `imagintalk dub`, each in a fresh process.
 
+    model: its folder.
     The first dub of a process also warms up libraries; it is told in the note, the median of the next ones is judged.
     """
-    timed = run_alone([sys.executable, "-m", "imagintalk.evaluation.timed_dub", str(clip), str(1 + RUNS)], CPUS)
+    given = [str(model), str(clip), str(1 + RUNS)]
+    timed = run_alone([sys.executable, "-m", "imagintalk.evaluation.timed_dub", *given], CPUS)
     first, *later = json.loads(timed.output.splitlines()[-1])
     with tempfile.TemporaryDirectory() as folder:
         dub = [sys.executable, "-m", "imagintalk.cli", "dub", str(clip), "-o", str(Path(folder, "speech.wav"))]
-        whole = run_alone([*dub, "--device", "cpu"], CPUS)
+        whole = run_alone([*dub, "--model", str(model), "--device", "cpu"], CPUS)
     return Result(
         what=f"{clip.name}, {CPUS} CPU cores",
         figures=(

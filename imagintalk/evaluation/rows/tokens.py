@@ -20,7 +20,7 @@ def tokens_row(
     clips = compare(chosen, speak, recogniser, "tokens to speech", notify)
     found = summarise(clips)
     return Result(
-        what="recording's own tokens → speech, GRID test",
+        what="recording's own tokens → speech, GRID",
         figures=(
             Figure("WER above the recording's", found.points_above, 25.0, 5.0, " points", small_is_good=True),
             Figure("ESTOI", found.estoi, None, None),
