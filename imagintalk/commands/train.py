@@ -30,7 +30,10 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--precision", choices=("bf16", "no"), default="bf16")
     parser.add_argument(
-        "--frontend", metavar="FILE", help="of stage lips: a published front end to take frozen, or `av-hubert`"
+        "--published",
+        metavar="FILE",
+        help="weights to take, a file or a name of `imagintalk weights list`: lips keeps a front end frozen, codec "
+        "takes EnCodec's whole (needs a config with seanet at both ends)",
     )
     parser.set_defaults(run=run)
 
@@ -52,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         device=args.device,
         precision=args.precision,
-        frontend=args.frontend,
+        published=args.published,
     )
     with progress_bar() as notify:
         facts = train(args.stage, options, notify)

@@ -1,7 +1,7 @@
 """Learn a k-means tokenizer from recordings.
 
 ○ Ours: where word times are known, a linear discriminant analysis turns the features towards what tells the parts of
-words apart and away from what does not, before k-means; measured against plain k-means in tests/benchmarks/tokens.py.
+words apart and away from what does not, before k-means; measured against plain k-means in benchmarks/tokens.py.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Content tokens: what is said, 50 times a second, read from sound when training (DESIGN section 2).
 
 The paper projects lips to discrete speech tokens; which tokens is our choice, by measurement
-(tests/benchmarks/tokens.py).
+(benchmarks/tokens.py).
 """
 
 from __future__ import annotations

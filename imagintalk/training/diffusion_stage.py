@@ -16,6 +16,7 @@ from imagintalk.diffusion.corruption import corrupt, group_stage, stratified_tim
 from imagintalk.diffusion.dit import StyleDiT
 from imagintalk.diffusion.guidance import drop_conditions
 from imagintalk.diffusion.loss import diffusion_loss
+from imagintalk.rates import TOKENS_PER_VIDEO_FRAME, VIDEO_FPS, exact_ratio
 from imagintalk.refine.language import TokenLanguageModel
 from imagintalk.refine.spans import corrupt as damage
 from imagintalk.training.code_table import CodeTable
@@ -26,7 +27,9 @@ from imagintalk.training.token_variants import TokenVariants
 from imagintalk.types import Emotion
 
 RECIPE = Recipe(steps=6500, learning_rate=8e-4, warmup=200, ema_decay=0.998, validate_every=250)
-BATCH, FRAMES = 8, 150
+BATCH = 8
+PICTURES = 75
+"""Video frames of a piece: three seconds. Tokens and codes begin and end with them, whatever the codec's rate."""
 SHARES = {"grid": 1.4, "drawn": 0.4, "ravdess": 1.0, "speech": 0.4}
 BORROWED = 0.5
 """Share of the clips whose tokens are those of other talkers (`TokenVariants`)."""
@@ -58,7 +61,7 @@ class DiffusionObjective(nn.Module):
         chances[0] = COARSE_FIRST
         group = torch.multinomial(chances, count, replacement=True, generator=generator).to(device)
         active, known = group_stage(self.level_groups, group)
-        frame_mask = torch.arange(codes.shape[2], device=device)[None] < batch["lengths"][:, None]
+        frame_mask = torch.arange(codes.shape[2], device=device)[None] < batch["code_lengths"][:, None]
         corrupted = corrupt(
             codes, t, network.codebook_size, network.schedule, generator, active, known, frame_mask=frame_mask
         )
@@ -70,7 +73,7 @@ class DiffusionObjective(nn.Module):
 
     @torch.no_grad()
     def content(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """c_lip (B, T50, width), half of it from damaged and refilled tokens."""
+        """c_lip (B, T50, width), some of it from damaged and refilled tokens."""
         self.language.eval()
         ids, lengths = batch["ids"], batch["lengths"]
         if self.training:
@@ -127,24 +130,28 @@ class DiffusionStage(Stage):
         tokens: list[NDArray[np.int64]],
         rng: np.random.Generator,
     ) -> Batch:
-        levels = self.objective.network.levels
+        network = self.objective.network
+        per_picture = exact_ratio(network.frame_rate, VIDEO_FPS)
+        tokens_long, codes_long = PICTURES * TOKENS_PER_VIDEO_FRAME, PICTURES * per_picture
         batch: Batch = {
-            "codes": torch.zeros(len(examples), levels, FRAMES, dtype=torch.int64),
-            "ids": torch.zeros(len(examples), FRAMES, dtype=torch.int64),
-            "emotion": torch.zeros(len(examples), FRAMES, len(Emotion)),
-            "voice": torch.stack([torch.from_numpy(v.voice["ge2e"]) for v in voices]),
+            "codes": torch.zeros(len(examples), network.levels, codes_long, dtype=torch.int64),
+            "code_lengths": torch.zeros(len(examples), dtype=torch.int64),
+            "ids": torch.zeros(len(examples), tokens_long, dtype=torch.int64),
             "lengths": torch.zeros(len(examples), dtype=torch.int64),
+            "emotion": torch.zeros(len(examples), tokens_long, len(Emotion)),
+            "voice": torch.stack([torch.from_numpy(v.voice["ge2e"]) for v in voices]),
             "seed": int(rng.integers(2**31)),
         }
         for row, example in enumerate(examples):
             codes, ids = self.codes[example], tokens[row]
-            frames = min(codes.shape[1], len(ids))
-            start = int(rng.integers(max(1, frames - FRAMES + 1)))
-            stop = min(frames, start + FRAMES)
-            batch["codes"][row, :, : stop - start] = torch.from_numpy(codes[:, start:stop])
-            batch["ids"][row, : stop - start] = torch.from_numpy(ids[start:stop])
+            pictures = min(codes.shape[1] // per_picture, len(ids) // TOKENS_PER_VIDEO_FRAME)
+            start = int(rng.integers(max(1, pictures - PICTURES + 1)))
+            heard = ids[start * TOKENS_PER_VIDEO_FRAME :][:tokens_long]
+            piece = codes[:, start * per_picture :][:, :codes_long]
+            batch["ids"][row, : len(heard)] = torch.from_numpy(heard)
+            batch["codes"][row, :, : piece.shape[1]] = torch.from_numpy(piece)
+            batch["lengths"][row], batch["code_lengths"][row] = len(heard), piece.shape[1]
             batch["emotion"][row] = emotion_weights(example)
-            batch["lengths"][row] = stop - start
         return batch
 
     def validate(self) -> Metrics:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from imagintalk.config import Config
 from imagintalk.data.cache import Example, of_split, read_cache
 from imagintalk.data.splits import Split
 from imagintalk.device import find_device
-from imagintalk.errors import DataError, OptionError
+from imagintalk.errors import DataError, OptionError, WeightsError
 from imagintalk.external import EXTERNAL, external_weights
 from imagintalk.models import MODEL_FILE, ModelStore
 from imagintalk.refine.language import TokenLanguageModel
@@ -81,8 +82,9 @@ class TrainOptions:
     seed: int = 0
     device: str = "auto"
     precision: str = "bf16"
-    frontend: str | None = None
-    """Of stage `lips`: published front end that is taken frozen, a file or a name of `imagintalk weights list`."""
+    published: str | None = None
+    """Weights to take, a file or a name of `imagintalk weights list`: of stage `lips` a front end, which stays frozen;
+    of stage `codec` EnCodec's, whole, so that nothing is trained."""
 
 
 def open_store(options: TrainOptions, examples: list[Example]) -> ModelStore:
@@ -116,11 +118,13 @@ def train(stage: str, options: TrainOptions, notify: Notify) -> dict[str, Any]:
         recipe = dataclasses.replace(recipe, steps=options.steps)
     torch.manual_seed(options.seed)  # initial weights
     built = _build(stage, store, options, examples, recipe, notify)
-    if options.frontend is not None:
+    if options.published is not None:
+        known = options.published in EXTERNAL
+        path = external_weights(options.published) if known else Path(options.published)
+        if isinstance(built, CodecStage):
+            return _take_encodec(store, built.codec, path)
         if not isinstance(built, LipsStage):
-            raise OptionError(f"train {stage}: a front end is for the stage lips; leave it out")
-        known = options.frontend in EXTERNAL
-        path = external_weights(options.frontend) if known else Path(options.frontend)
+            raise OptionError(f"train {stage}: published weights are for the stages codec and lips; leave them out")
         built.objective.aligner.visual.load_frontend(path)
     folder = options.runs / stage
     run = Run(built, RunOptions(folder, options.seed, options.device, options.precision))
@@ -133,14 +137,26 @@ def train(stage: str, options: TrainOptions, notify: Notify) -> dict[str, Any]:
         "recipe": dataclasses.asdict(recipe),
         "recordings": len(of_split(examples, "train")),
     }
-    if options.frontend is not None:
-        facts["frontend"] = options.frontend
+    if options.published is not None:
+        facts["frontend"] = options.published
     if run.accelerator.is_main_process:
         for name, module in built.parts.items():
             store.save_part(name, module.cpu(), facts)
         if stage == "style":
             save_presets(options.model, preset_voices(prepared, DATA_LICENCES))
         (options.model / f"{stage}.log.jsonl").write_text((folder / "log.jsonl").read_text())
+    return facts
+
+
+def _take_encodec(store: ModelStore, codec: Codec, path: Path) -> dict[str, Any]:
+    """Store EnCodec's published weights as the model's codec. Raises WeightsError."""
+    try:
+        weights = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        raise WeightsError(f"{path}: expected EnCodec's 24 kHz weights, cannot be read: {error}") from None
+    codec.load_encodec(weights)
+    facts = {"published": path.name}
+    store.save_part("codec", codec, facts)
     return facts
 
 
@@ -198,7 +214,7 @@ def _train_tokens(store: ModelStore, options: TrainOptions, examples: list[Examp
     """Fit the content tokens on training recordings."""
     tokenizer = build_tokenizer(options.config.tokens)
     trained = of_split(examples, "train")
-    # Word times tell what matters in a sound; recordings without them would only blur it (tests/benchmarks/tokens.py).
+    # Word times tell what matters in a sound; recordings without them would only blur it (benchmarks/tokens.py).
     chosen = [e for e in trained if e.words] or trained
     chosen = chosen[:: max(1, len(chosen) // TOKEN_UTTERANCES)]
     facts = {"recordings": len(chosen), "seed": options.seed}

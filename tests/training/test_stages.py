@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from encodec import EncodecModel
 from safetensors.torch import load_file, save_file
 
+from imagintalk.codec.codec import Codec
 from imagintalk.config import load_config
 from imagintalk.data.cache import read_cache
 from imagintalk.errors import Cancelled, DataError, OptionError, WeightsError
@@ -127,7 +129,7 @@ def test_a_published_front_end_is_taken_frozen(made_up_cache: Path, tmp_path: Pa
     theirs["frontend3D.0.weight"] = theirs["frontend3D.0.weight"].unsqueeze(1)
     save_file({name: tensor.contiguous() for name, tensor in theirs.items()}, tmp_path / "frontend.safetensors")
     asked = dataclasses.replace(
-        options(made_up_cache, tmp_path), config=wide, frontend=str(tmp_path / "frontend.safetensors")
+        options(made_up_cache, tmp_path), config=wide, published=str(tmp_path / "frontend.safetensors")
     )
     train("tokens", asked, quiet)
     with pytest.raises(OptionError, match="for the stage lips"):
@@ -138,7 +140,7 @@ def test_a_published_front_end_is_taken_frozen(made_up_cache: Path, tmp_path: Pa
         there = theirs[name.replace("stem.", "frontend3D.", 1)].reshape(tensor.shape)
         assert torch.allclose(stored[f"aligner.visual.{name}"].to(there.dtype), there, atol=1e-3), name
     with pytest.raises(WeightsError, match="imagintalk weights fetch av-hubert"):
-        train("lips", dataclasses.replace(asked, runs=tmp_path / "other", frontend="av-hubert"), quiet)
+        train("lips", dataclasses.replace(asked, runs=tmp_path / "other", published="av-hubert"), quiet)
 
 
 def test_an_unknown_stage_is_refused(made_up_cache: Path, tmp_path: Path) -> None:
@@ -160,3 +162,24 @@ def test_a_model_of_other_sizes_is_refused(trained: Path, made_up_cache: Path) -
     other = dataclasses.replace(options(made_up_cache, trained), config=load_config("small"))
     with pytest.raises(WeightsError, match="other sizes"):
         train("style", other, quiet)
+
+
+def test_encodecs_weights_become_the_codec_of_a_model(made_up_cache: Path, tmp_path: Path) -> None:
+    theirs = EncodecModel.encodec_model_24khz(pretrained=False)
+    torch.save(theirs.state_dict(), tmp_path / "encodec.th")
+    paper, tiny = load_config("paper").codec, load_config("tiny")
+    codec = dataclasses.replace(
+        paper, frame_rate=75, ratios=(8, 5, 4, 2), levels=32, dimension=128, filters=32, discriminator_filters=4
+    )
+    config = dataclasses.replace(tiny, codec=codec, diffusion=dataclasses.replace(tiny.diffusion, level_groups=(32,)))
+    asked = dataclasses.replace(options(made_up_cache, tmp_path), config=config, published=str(tmp_path / "encodec.th"))
+    train("codec", asked, quiet)
+    ours = Codec(codec)
+    ModelStore(asked.model).load_part("codec", ours)
+    for name, tensor in theirs.state_dict().items():
+        torch.testing.assert_close(ours.state_dict()[name], tensor, atol=1e-3, rtol=1e-3)
+    (tmp_path / "encodec.th").write_bytes(b"no weights")
+    with pytest.raises(WeightsError, match=r"encodec\.th"):
+        train("codec", asked, quiet)
+    with pytest.raises(OptionError, match="stages codec and lips"):
+        train("style", dataclasses.replace(options(made_up_cache, tmp_path / "other"), published="av"), quiet)

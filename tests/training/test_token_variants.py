@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -59,7 +57,7 @@ def test_borrowed_tokens_follow_the_borrowers_time(examples: list[Example], toke
     borrowed = [variants.draw(example, rng) for _ in range(10)]
     assert all(ids.shape == own.shape for ids in borrowed)
     assert len({ids.tobytes() for ids in borrowed}) > 1
-    # All say the same sounds at different times: put into the borrower's time most tokens are the same, and unmoved few.
+    # All say the same sounds at different times: in the time of the borrower most tokens are the same.
     moved = np.mean([np.mean(ids == own) for ids in borrowed])
     lenders = [tokenizer.encode(ear_samples(e)) for e in examples[1:6]]
     unmoved = np.mean([np.mean(np.resize(ids, own.shape) == own) for ids in lenders])

@@ -1,4 +1,4 @@
-"""Which content tokens to train on: python tests/benchmarks/tokens.py CACHE [KIND:SIZE ...]
+"""Which content tokens to train on: python benchmarks/tokens.py CACHE [KIND:SIZE ...]
 
 For each kind and size, on the validation split of the `grid` corpus that `imagintalk prepare grid` made in CACHE:
 how many tokens are in use, how long each lasts, what they tell of the words, how well lips predict them, and the word
