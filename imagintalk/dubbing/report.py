@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from imagintalk.dubbing.confidence import confidence
 from imagintalk.dubbing.options import DubOptions
 from imagintalk.errors import ClipError
 from imagintalk.models import ModelStore
 from imagintalk.provenance import Provenance, now, program_version, sha256_of
-from imagintalk.rates import TOKEN_HZ
+from imagintalk.rates import TOKEN_HZ, VIDEO_FPS
 from imagintalk.style.emotion import AUTO
 from imagintalk.style.voices import load_presets
 from imagintalk.types import Clip, DubResult, Emotion, FaceTrack
@@ -77,9 +80,17 @@ def _face(track: FaceTrack, mouth_width_px: float) -> dict[str, Any]:
         "index": track.index,
         "box_px": [round(float(edge), 1) for edge in middle],
         "seen_share": float(track.seen.mean()),
+        "bridged_s": bridged(track.seen),
+        "largest_yaw_degrees": round(float(np.abs(track.yaw).max()), 1),
         "mouth_motion": track.mouth_motion,
         "mouth_width_px": mouth_width_px,
     }
+
+
+def bridged(seen: NDArray[np.bool_]) -> list[tuple[float, float]]:
+    """(start, end) in seconds of the stretches of seen (T,), 25 fps, where the face was lost."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[True], seen, [True]]).astype(np.int8)))
+    return [(float(start) / VIDEO_FPS, float(end) / VIDEO_FPS) for start, end in edges.reshape(-1, 2)]
 
 
 def _rounded(values: Any) -> Any:

@@ -66,6 +66,7 @@ def test_wav_and_report(dub: Dub, tmp_path: Path, tiny_model: Path, talking_clip
     assert report["takes"][0]["emotion"] == "neutral"
     assert report["samples"] == 9600
     assert report["face"]["index"] == 0
+    assert report["face"]["bridged_s"] == []
     assert len(report["tokens"]["read"]) == len(report["tokens"]["spoken"]) == len(report["emotion"]["track"]) == 20
     assert report["masked"]["of"] == 20
     assert 0 <= report["confidence"] <= 1
