@@ -1,6 +1,6 @@
 """The child process: owns torch and the GPU, does what the parent says over a socket, dies with it.
 
-    python -m imagintalk_server.child DESCRIPTOR LOADER [ARGUMENT...]
+python -m imagintalk_server.child DESCRIPTOR LOADER [ARGUMENT...]
 """
 
 from __future__ import annotations

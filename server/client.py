@@ -278,7 +278,7 @@ class _Line:
             raise
 
 
-class _Hanging(Connection):  # type: ignore[misc]
+class _Hanging(Connection):
     """RPyC's protocol that hangs up without waiting for an answer, and lets the worker call nothing."""
 
     @classmethod

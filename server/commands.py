@@ -52,12 +52,14 @@ def _add_worker(subparsers: Any) -> None:
     logs = _action(actions, "logs", "print the end of the log", "report", "logs")
     logs.add_argument("-n", type=int, default=20, metavar="N", help="so many lines (20)")
     logs.add_argument("-f", "--follow", action="store_true", help="go on with what comes")
-    certificates = _action(
-        actions, "certificates", "make a CA and certificates for both ends", "certificates", "run"
-    )
+    certificates = _action(actions, "certificates", "make a CA and certificates for both ends", "certificates", "run")
     certificates.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="a new folder")
     certificates.add_argument(
-        "--host", action="append", required=True, metavar="NAME", help="name or address by which clients reach the worker"
+        "--host",
+        action="append",
+        required=True,
+        metavar="NAME",
+        help="name or address by which clients reach the worker",
     )
 
 

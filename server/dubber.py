@@ -8,11 +8,11 @@ from pathlib import Path
 
 import torch
 
+from imagintalk.diffusion.guidance import Guidance
 from imagintalk.dubbing.options import DubOptions
 from imagintalk.dubbing.outputs import Outputs
 from imagintalk.dubbing.report import provenances, report
 from imagintalk.dubbing.speech import OVERLAP_S
-from imagintalk.diffusion.guidance import Guidance
 from imagintalk.errors import OptionError
 from imagintalk.pipeline import Pipeline
 from imagintalk.rates import TOKEN_HZ
@@ -68,7 +68,9 @@ class Dubber:
                 window //= 2
                 if window < _LEAST_WINDOW:
                     break
-                tell.note(f"the GPU's memory did not suffice, so the speech was made in windows of {window / TOKEN_HZ:g} s")
+                tell.note(
+                    f"the GPU's memory did not suffice, so the speech was made in windows of {window / TOKEN_HZ:g} s"
+                )
                 smaller = replace(config.diffusion, window_frames=window)
                 self._pipeline.parts.config = replace(config, diffusion=smaller)
         finally:
@@ -93,7 +95,9 @@ def options_of(request: ClipRequest) -> DubOptions:
         try:
             guidance = Guidance(**dict(request.guidance))
         except TypeError:
-            raise OptionError(f"guidance {request.guidance}: expected weights of joint, lip, identity, emotion") from None
+            raise OptionError(
+                f"guidance {request.guidance}: expected weights of joint, lip, identity, emotion"
+            ) from None
     else:
         guidance = request.guidance
     return DubOptions(

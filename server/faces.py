@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -32,7 +33,7 @@ class FaceReader:
         """Those of the first ten seconds of the range, the largest first. Raises ClipError."""
         info = probe(path)
         duration = clip_duration(Clip(path, start_s, end_s), info)
-        clip = Clip(path, start_s, float(seconds(start_s) + min(duration, MOST_S)))
+        clip = Clip(path, start_s, float(seconds(start_s) + min(duration, Fraction(MOST_S))))
         count = frame_count(clip_duration(clip, info))
         tracks = track_faces(read_frames(clip, info), count)
         shown = {track.index: int(np.flatnonzero(track.seen)[0]) if track.seen.any() else 0 for track in tracks}
@@ -53,7 +54,9 @@ def _face(track: FaceTrack, thumbnail: bytes) -> Face:
 
 
 def _jpeg(picture: np.ndarray) -> bytes:
-    done, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    done, data = cv2.imencode(
+        ".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
+    )
     if not done:
         raise ImaginTalkError("a thumbnail cannot be made")
     return bytes(data)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from imagintalk.errors import WorkerError
+from imagintalk.provenance import sha256_of
 
 from .jobs import Prepared
 from .protocol import BATCH, CLICK, UPLOADED, ClipRequest
@@ -66,8 +67,7 @@ class Intake:
                 if known in self._digests:
                     self._digests.move_to_end(known)
                     return self._digests[known]
-            with path.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
+            found = sha256_of(path)
         except OSError as error:
             raise WorkerError(f"{path}: cannot be read ({error.strerror})") from None
         with self._lock:

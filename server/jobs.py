@@ -1,4 +1,4 @@
-"""All jobs: the queue, their states, and what clients may see of them. Every move is in the journal before it counts."""
+"""All jobs: the queue, their states, and what clients see of them. Every move is in the journal before it counts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 from imagintalk.errors import WorkerError
 
 from .events import EventLog
-from .journal import Journal, JobRow, facts_of
+from .journal import JobRow, Journal, facts_of
 from .logs import note
 from .protocol import CANCELLED, DONE, FAILED, FINISHED, QUEUED, RUNNING, ClipRequest, Job
 from .results import Results
@@ -198,10 +198,12 @@ class Jobs:
         """The job runs again from its start: whatever worked on it went away. Crashing too often fails it."""
         with self._lock:
             if live.cancelling:
-                return self.stopped(live)
+                self.stopped(live)
+                return
             live.row.crashes += crashed
             if live.row.crashes >= MOST_CRASHES:
-                return self.fail(live, f"{why}; it was tried {MOST_CRASHES} times")
+                self.fail(live, f"{why}; it was tried {MOST_CRASHES} times")
+                return
             live.notes.append(f"{why}, so it was started again")
             live.stage, live.fraction, live.cancel = "", 0.0, None
             with self._journal.transaction():

@@ -190,7 +190,9 @@ class Journal:
 
     def results(self) -> list[tuple[str, int]]:
         """Content and bytes of each result, the one unused for longest first."""
-        return [(str(c), int(b)) for c, b in self._connection.execute("SELECT content, bytes FROM results ORDER BY used_s")]
+        return [
+            (str(c), int(b)) for c, b in self._connection.execute("SELECT content, bytes FROM results ORDER BY used_s")
+        ]
 
     def drop_results(self, contents: Iterable[str]) -> None:
         """Remove results."""

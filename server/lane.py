@@ -66,6 +66,8 @@ class Lane:
         while not self._stopping.is_set():
             live = None
             try:
+                if self._runner.keeps_job and not self._ready():
+                    continue
                 live = self._jobs.take(timeout_s=1.0)
                 if live is not None:
                     self._run(live)
@@ -79,6 +81,18 @@ class Lane:
                     with contextlib.suppress(Exception):
                         self._jobs.fail(live, "fault of the worker; its log tells more")
                 self._stopping.wait(1.0)
+
+    def _ready(self) -> bool:
+        """Whether the runner is there, started if need be: a machine of a cluster that is going takes no job."""
+        try:
+            if not self._runner.alive:
+                self._start()
+            return True
+        except RunnerGone as gone:
+            self._drop()
+            warn("no actor", lane=self.name, reason=str(gone))
+            self._stopping.wait(1.0)
+            return False
 
     def _rest(self) -> None:
         """Nothing to do: load ahead, or unload what is not used."""
@@ -138,8 +152,8 @@ class Lane:
     def _lost(self, live: LiveJob, reason: str) -> None:
         """The runner went away, or was sent away, while it worked on a job."""
         self._drop()
-        if self._stopping.is_set():
-            return  # we did it ourselves; the journal starts the job again with the next worker
+        if self._jobs.closed:
+            return  # the worker stops: the journal starts the job again with the next one
         self._jobs.counts["crashes"] += 1
         warn("child lost", lane=self.name, job=live.row.id, reason=reason)
         if self._runner.keeps_job:

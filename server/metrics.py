@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from .protocol import Status
 
 
@@ -24,6 +26,6 @@ def prometheus(status: Status) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _metric(name: str, kind: str, words: str, values: dict[str, float]) -> list[str]:
+def _metric(name: str, kind: str, words: str, values: Mapping[str, float]) -> list[str]:
     head = [f"# HELP {name} {words}", f"# TYPE {name} {kind}"]
     return head + [f"{name}{labels} {value}" for labels, value in values.items()]

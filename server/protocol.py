@@ -224,7 +224,7 @@ def _plain(value: Any) -> Any:
 
 
 @cache
-def _hints(cls: type[Message]) -> dict[str, Any]:
+def _hints(cls: Any) -> dict[str, Any]:
     known = get_type_hints(cls)
     return {field.name: known[field.name] for field in fields(cls)}
 

@@ -20,8 +20,6 @@ from .address import TOKEN_FILE
 from .wire import OPENING_BYTES, TOKEN_BYTES, opening
 
 
-
-
 def read_or_make_token(state: Path) -> str:
     """The token of this user's worker, 64 hex digits; made on first use, readable by its owner alone.
 

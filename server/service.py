@@ -52,7 +52,7 @@ def _answers(method: F) -> F:
     return answer  # type: ignore[return-value]
 
 
-class Guest(rpyc.Service):  # type: ignore[misc]
+class Guest(rpyc.Service):
     """One connection's view of the worker."""
 
     _protocol = ValuesOnly

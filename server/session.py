@@ -174,7 +174,5 @@ def _outcome(folder: Path, made: Made, notes: list[str], seconds: float) -> dict
     files = []
     for name, seed in named:
         content = (folder / name).read_bytes()
-        files.append(
-            {"name": name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(), "seed": seed}
-        )
+        files.append({"name": name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(), "seed": seed})
     return {"files": files, "warnings": list(made.warnings), "notes": notes, "seconds": seconds}

@@ -1,4 +1,4 @@
-"""Bytes on the wire, for both ends: the opening with the token, and RPyC held to bounds. Standard library and rpyc only.
+"""Bytes on the wire, for both ends: the opening with the token, and RPyC held to bounds. Needs rpyc only.
 
 The opening is one block of fixed length, magic and token, before which the worker says nothing. After it comes RPyC's
 own framing, through a stream that knows three bounds that RPyC has not: bytes of a message, seconds that a message may

@@ -10,7 +10,7 @@ import threading
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import psutil
 
@@ -36,6 +36,9 @@ from .security import Doorkeeper, is_loopback, read_or_make_token, server_tls
 from .service import Guest, hello_of
 from .settings import Settings
 from .uploads import Uploads
+
+if TYPE_CHECKING:
+    from .cluster import Cluster
 
 _MEMORY_SHARE = 0.9
 
@@ -68,7 +71,8 @@ class Worker:
         self._intake = Intake(self.uploads, settings.roots, self.card.sha256, self.card.voices, limits)
         self._faces = FaceDesk(settings.faces, settings.idle_unload_s)
         self._memory_bytes = settings.memory_bytes or round(psutil.virtual_memory().total * _MEMORY_SHARE)
-        self.lanes = self._make_lanes()
+        self.lanes: list[Lane] = []
+        self._cluster = self._make_lanes()
         self._began = time.monotonic()
         self._stop = threading.Event()
         try:
@@ -78,13 +82,15 @@ class Worker:
         except OSError as error:
             raise WorkerError(f"{settings.host}:{settings.port}: cannot listen there ({error.strerror})") from None
 
-    def _make_lanes(self) -> list[Lane]:
+    def _make_lanes(self) -> Cluster | None:
+        """One lane with a child process, or what keeps the lanes of a cluster."""
         if self.settings.cluster is None:
             child = ChildProcess(self.settings.backend)
-            return [Lane("local", self.jobs, child, self.settings, self._memory_bytes)]
-        from .cluster import cluster_lanes  # Ray is an optional extra
+            self.lanes.append(Lane("local", self.jobs, child, self.settings, self._memory_bytes))
+            return None
+        from .cluster import Cluster  # Ray is an optional extra
 
-        return cluster_lanes(self.jobs, self.settings)
+        return Cluster(self.jobs, self.settings, self.lanes)
 
     def _welcome(self, peer: str) -> Guest:
         return Guest(self, local=is_loopback(peer))
@@ -105,6 +111,8 @@ class Worker:
         """Take jobs and connections, in threads."""
         for lane in self.lanes:
             lane.start()
+        if self._cluster is not None:
+            self._cluster.start()
         threading.Thread(target=self._listener.start, name="listener", daemon=True).start()
         with whole_file(self.settings.state / WORKER_FILE) as partial:
             partial.touch(mode=0o600)
@@ -126,8 +134,12 @@ class Worker:
         self.jobs.close()
         self.events.close()
         self._listener.close()
+        if self._cluster is not None:
+            self._cluster.stop()
         for lane in self.lanes:
             lane.stop()
+        if self._cluster is not None:
+            self._cluster.leave()
         self._faces.close()
         self._journal.close()
         (self.settings.state / WORKER_FILE).unlink(missing_ok=True)
@@ -175,7 +187,7 @@ class Worker:
         path = next((Path(file.path) for file in files if file.name == name), None)
         if path is None:
             raise WorkerError(f"job {job} has no file {name!r:.80}; it has {', '.join(file.name for file in files)}")
-        if not 0 <= offset or not 0 <= count <= self.settings.limits.chunk_bytes:
+        if offset < 0 or not 0 <= count <= self.settings.limits.chunk_bytes:
             raise WorkerError(f"expected an offset from 0 and at most {self.settings.limits.chunk_bytes} bytes")
         try:
             with path.open("rb") as file:
