@@ -8,6 +8,7 @@ tied to one node; when the node goes, its job is queued again and the lane ends;
 from __future__ import annotations
 
 import contextlib
+import logging
 import queue
 import shutil
 import sys
@@ -188,7 +189,7 @@ class Cluster:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="cluster", daemon=True)
         try:
-            ray.init(address=settings.cluster, log_to_driver=False, logging_level="ERROR")
+            ray.init(address=settings.cluster, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, RayError, ValueError, RuntimeError) as error:
             words = [*str(error).strip().splitlines(), type(error).__name__][0]
             raise WorkerError(f"cluster {settings.cluster}: cannot be joined ({words}); is it running?") from None
@@ -231,7 +232,8 @@ class Cluster:
 
 def _places() -> dict[str, tuple[str, float]]:
     """Name of each lane that there should be, with its node and how many GPUs it takes."""
-    nodes = {str(node["NodeID"]): node["Resources"] for node in ray.nodes() if node["Alive"]}
+    known: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    nodes = {str(node["NodeID"]): node["Resources"] for node in known if node["Alive"]}
     gpus = {node: int(resources.get("GPU", 0)) for node, resources in nodes.items()}
     if any(gpus.values()):
         return {f"{node[:8]}/{n}": (node, 1.0) for node, count in gpus.items() for n in range(count)}

@@ -212,5 +212,5 @@ class Lane:
 
     def _heard(self, message: tuple[Any, ...]) -> None:
         if message[0] == "loaded":
-            self.device = str(message[1])
+            self.device, self._used = str(message[1]), time.monotonic()
             note("loaded", lane=self.name, device=self.device)

@@ -100,6 +100,10 @@ class Listener(Server):
         """Open, with the token shown."""
         return self._guests
 
+    def open(self) -> None:
+        """Listen; `start` then takes the connections."""
+        self._listen()
+
     def accept(self) -> None:
         """Take one connection; trouble with it, or too many open files, ends no listening."""
         try:

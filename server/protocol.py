@@ -44,7 +44,7 @@ class Message:
     @classmethod
     def unpack(cls: type[M], values: object) -> M:
         """Raises ProtocolError."""
-        hints = _hints(cls)
+        hints = _hints(cls)  # type: ignore[arg-type]  # mypy takes a bound type for unhashable
         if not isinstance(values, tuple) or len(values) != len(hints):
             came = f"{len(values)} values" if isinstance(values, tuple) else type(values).__name__
             raise ProtocolError(f"{cls.__name__}: expected a tuple of {len(hints)} values, got {came}")

@@ -113,6 +113,7 @@ class Worker:
             lane.start()
         if self._cluster is not None:
             self._cluster.start()
+        self._listener.open()
         threading.Thread(target=self._listener.start, name="listener", daemon=True).start()
         with whole_file(self.settings.state / WORKER_FILE) as partial:
             partial.touch(mode=0o600)
