@@ -189,6 +189,7 @@ class Client:
 
         while len(finished) < len(wanted):
             try:
+                asked = time.monotonic()
                 news = self.events(instance, since)
                 instance, since, lost = news.instance, news.last, None
                 for event in news.events:
@@ -196,6 +197,7 @@ class Client:
                 if news.missed:
                     for number in wanted - finished.keys():
                         heard(self.job(number))
+                time.sleep(max(0.0, asked + _GAP_S - time.monotonic()))
             except Unreachable:
                 lost = lost or time.monotonic()
                 if time.monotonic() - lost > _AWAY_S:
@@ -205,6 +207,8 @@ class Client:
 
 
 _AWAY_S = 30.0
+_GAP_S = 0.01
+"""Between two polls: what happens close together comes in one answer."""
 
 
 class _Line:

@@ -14,6 +14,7 @@ import shutil
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from imagintalk.errors import WorkerError
 from imagintalk.provenance import sha256_of
 
-from .jobs import Jobs
+from .jobs import Jobs, LiveJob
 from .lane import Lane
 from .logs import note, warn
 from .process import RunnerGone
@@ -183,9 +184,9 @@ class Actor:
 class Cluster:
     """Keeps the lanes of all machines, as they come and go."""
 
-    def __init__(self, jobs: Jobs, settings: Settings, lanes: list[Lane]) -> None:
+    def __init__(self, jobs: Jobs, settings: Settings, unchanged: Callable[[LiveJob], bool], lanes: list[Lane]) -> None:
         """Join the cluster. lanes: kept up to date from `start` on. Raises WorkerError: it cannot be reached."""
-        self._jobs, self._settings, self._lanes = jobs, settings, lanes
+        self._jobs, self._settings, self._unchanged, self._lanes = jobs, settings, unchanged, lanes
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="cluster", daemon=True)
         try:
@@ -225,7 +226,8 @@ class Cluster:
         for name in places.keys() - {lane.name for lane in self._lanes}:
             node, gpus = places[name]
             note("machine found", lane=name)
-            lane = Lane(name, self._jobs, Actor(self._settings.backend, node, gpus), self._settings, sys.maxsize)
+            actor = Actor(self._settings.backend, node, gpus)
+            lane = Lane(name, self._jobs, actor, self._settings, self._unchanged, sys.maxsize)
             self._lanes.append(lane)
             lane.start()
 

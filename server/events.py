@@ -6,6 +6,7 @@ import secrets
 import threading
 import time
 from collections import deque
+from itertools import islice
 
 from .protocol import Event, Events, Job
 
@@ -40,7 +41,7 @@ class EventLog:
             self._news.notify_all()
 
     def wait(self, instance: str, since: int, timeout_s: float) -> Events:
-        """Events after `since`, at once when there are any, else the first that come within `timeout_s` seconds.
+        """The last event of each job after `since`, at once when there are any, else within `timeout_s` seconds.
 
         instance: that of the worker which gave `since`; of another one everything was missed.
         """
@@ -56,6 +57,11 @@ class EventLog:
                 self._news.wait(left)
             first = self._number - len(self._events) + 1
             skip = max(since + 1 - first, 0)
-            found = tuple(self._events[i] for i in range(skip, min(len(self._events), skip + MOST)))
+            found = list(islice(self._events, skip, skip + MOST))
             last = found[-1].number if found else self._number
-            return Events(self.instance, last, since + 1 < first, found)
+            newest = {event.job.id: event for event in found}
+            return Events(self.instance, last, since + 1 < first, tuple(sorted(newest.values(), key=_number)))
+
+
+def _number(event: Event) -> int:
+    return event.number

@@ -58,12 +58,17 @@ class FaceDesk:
             self._timer.cancel()
             self._timer = None
         if seconds is not None:
-            self._timer = threading.Timer(seconds, self.close)
+            self._timer = threading.Timer(seconds, self._unload)
             self._timer.daemon = True
             self._timer.start()
 
     def close(self) -> None:
-        """End the process; the next question starts another."""
+        """End the process, whatever it does; a question that is being answered fails."""
+        self._child.end()
+        self._unload()
+
+    def _unload(self) -> None:
+        """The next question starts another process."""
         with self._lock:
             self._rest(None)
             self._child.kill()

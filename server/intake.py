@@ -37,16 +37,18 @@ class Intake:
     def prepare(self, request: ClipRequest, local: bool) -> Prepared:
         """local: the client is on this machine. Raises WorkerError."""
         _check(request, self._limits)
-        clip = self.find(request.path, local)
-        clip_digest = f"{self._digest(clip)} {request.start_s} {request.end_s}"
-        voice, voice_digest = request.voice, ""
-        if voice not in self._words:
-            recording = self.find(voice, local)
-            voice, voice_digest = str(recording), self._digest(recording)
+        path = str(self.find(request.path, local))
+        voice = request.voice if request.voice in self._words else str(self.find(request.voice, local))
+        return Prepared(request, path, voice, *self.content_of(request, path, voice))
+
+    def content_of(self, request: ClipRequest, path: str, voice: str) -> tuple[str, str]:
+        """Digests of the clip's bytes and range, and of all that the result depends on. Raises WorkerError."""
+        clip = f"{self._digest(Path(path))} {request.start_s} {request.end_s}"
+        heard = voice if voice in self._words else self._digest(Path(voice))
         # What the clip is called, who asks first and under which name makes no other sound.
-        asked = replace(request, path="", priority=0, key="", voice="" if voice_digest else voice)
-        depends = json.dumps([clip_digest, voice_digest, asked.pack(), self._model])
-        return Prepared(request, str(clip), voice, clip_digest, hashlib.sha256(depends.encode()).hexdigest())
+        asked = replace(request, path="", priority=0, key="", voice="")
+        depends = json.dumps([clip, heard, asked.pack(), self._model])
+        return clip, hashlib.sha256(depends.encode()).hexdigest()
 
     def find(self, path: str, local: bool) -> Path:
         """The file that a client means. Raises WorkerError: not there, or it may not name it."""

@@ -69,7 +69,7 @@ class Jobs:
         self.closed = False
         self.counts: Counter[str] = Counter()
         for row in journal.unfinished():
-            live = LiveJob(row, ClipRequest.unpack(_tuples(json.loads(row.request))), notes=json.loads(row.notes))
+            live = LiveJob(row, _request_of(row), notes=json.loads(row.notes))
             if row.state == RUNNING:
                 live.notes.append("the worker stopped while this ran, so it was started again")
                 with journal.transaction():
@@ -168,10 +168,13 @@ class Jobs:
     def finish(self, live: LiveJob, made: Path, outcome: dict[str, Any]) -> None:
         """The result lies whole in `made`. Raises OSError when it cannot be moved into its place."""
         with self._lock:
-            self._results.move_in(live.row.content, made)
+            twin = self._results.find(live.row.content)  # another lane was faster with the same request
+            if twin is None:
+                self._results.move_in(live.row.content, made)
             live.notes += outcome["notes"]
             with self._journal.transaction():
-                self._results.enter(live.row.content, outcome)
+                if twin is None:
+                    self._results.enter(live.row.content, outcome)
                 self._journal.clear_crashes(live.row.clip)
                 self._move(live, DONE)
             self._tell([live])
@@ -243,13 +246,13 @@ class Jobs:
         """Raises WorkerError: no such job."""
         with self._lock:
             live = self._live.get(job)
-            return self._view_live(live) if live else _view(self._row(job))
+            return self._view_live(live) if live else _view_row(self._row(job))
 
     def views(self, limit: int, states: Sequence[str] = ()) -> list[Job]:
         """The newest jobs, newest first."""
         with self._lock:
             rows = self._journal.latest(limit, states)
-            return [self._view_live(self._live[row.id]) if row.id in self._live else _view(row) for row in rows]
+            return [self._view_live(self._live[row.id]) if row.id in self._live else _view_row(row) for row in rows]
 
     def result(self, job: int) -> tuple[JobRow, dict[str, Any]]:
         """A finished job and what it made. Raises WorkerError: no such job, not done, or no longer kept."""
@@ -309,7 +312,7 @@ class Jobs:
             note("job", **facts_of(live.row))
 
     def _view_live(self, live: LiveJob) -> Job:
-        return _view(live.row, live.stage, live.fraction, _seconds_left(live), tuple(live.notes))
+        return _view(live.row, live.request, live.stage, live.fraction, _seconds_left(live), tuple(live.notes))
 
 
 def _seconds_left(live: LiveJob) -> float | None:
@@ -320,12 +323,12 @@ def _seconds_left(live: LiveJob) -> float | None:
 
 def _view(
     row: JobRow,
+    request: ClipRequest,
     stage: str = "",
     fraction: float = 0.0,
     seconds_left: float | None = None,
     notes: tuple[str, ...] | None = None,
 ) -> Job:
-    request = json.loads(row.request)
     return Job(
         id=row.id,
         state=row.state,
@@ -334,9 +337,9 @@ def _view(
         seconds_left=seconds_left,
         reason=row.reason,
         notes=tuple(json.loads(row.notes)) if notes is None else notes,
-        clip=request[0],
+        clip=request.path,
         priority=row.priority,
-        takes=request[_TAKES],
+        takes=request.takes,
         created_s=row.created_s,
         started_s=row.started_s,
         finished_s=row.finished_s,
@@ -344,7 +347,12 @@ def _view(
     )
 
 
-_TAKES = list(ClipRequest.__dataclass_fields__).index("takes")
+def _view_row(row: JobRow) -> Job:
+    return _view(row, _request_of(row))
+
+
+def _request_of(row: JobRow) -> ClipRequest:
+    return ClipRequest.unpack(_tuples(json.loads(row.request)))
 
 
 def _tuples(value: Any) -> Any:

@@ -10,7 +10,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -174,10 +174,8 @@ class Journal:
         )
 
     def save_result(self, content: str, outcome: dict[str, Any], size: int, now_s: float) -> None:
-        """Enter a result, in place of one that the same request had."""
-        self._connection.execute(
-            "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?)", (content, json.dumps(outcome), size, now_s)
-        )
+        """Enter a result."""
+        self._connection.execute("INSERT INTO results VALUES (?, ?, ?, ?)", (content, json.dumps(outcome), size, now_s))
 
     def result(self, content: str) -> dict[str, Any] | None:
         """None: there is none, or no longer."""
@@ -205,5 +203,4 @@ class Journal:
 
 def facts_of(row: JobRow) -> dict[str, Any]:
     """A job for a log line: without the request."""
-    kept = ("id", "state", "priority", "clip", "reason", "crashes", "cached")
-    return {name: value for name, value in asdict(row).items() if name in kept}
+    return {name: getattr(row, name) for name in ("id", "state", "priority", "clip", "reason", "crashes", "cached")}

@@ -29,7 +29,19 @@ class _Stuck(Exception):
 class Lane:
     """One runner and its thread."""
 
-    def __init__(self, name: str, jobs: Jobs, runner: Runner, settings: Settings, memory_bytes: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        jobs: Jobs,
+        runner: Runner,
+        settings: Settings,
+        unchanged: Callable[[LiveJob], bool],
+        memory_bytes: int,
+    ) -> None:
+        """unchanged: whether a job's files still are what they were when it came, or a result would be kept under a
+        wrong name. memory_bytes: most that the runner may hold.
+        """
+        self._unchanged = unchanged
         self.name, self.device = name, NOT_LOADED
         self._jobs, self._runner, self._settings, self._memory_bytes = jobs, runner, settings, memory_bytes
         self._work = settings.state / "work"
@@ -103,10 +115,14 @@ class Lane:
                 self._start()
             self._runner.send(("load",))
         if self._runner.alive:
-            with contextlib.suppress(RunnerGone):
+            try:
                 message = self._runner.receive(0)
-                if message is not None:
-                    self._heard(message)
+            except RunnerGone as gone:
+                self._drop()
+                warn("child lost", lane=self.name, reason=str(gone))
+                return
+            if message is not None:
+                self._heard(message)
             if time.monotonic() - self._used > self._settings.idle_unload_s:
                 self._drop()
                 note("unloaded", lane=self.name)
@@ -122,7 +138,6 @@ class Lane:
     def _run(self, live: LiveJob) -> None:
         job = live.row.id
         folder = self._work / str(job)
-        shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         self.running = job
         try:
@@ -140,7 +155,8 @@ class Lane:
             self._lost(live, str(stuck))
         finally:
             self.running = None
-            shutil.rmtree(folder, ignore_errors=True)
+            if folder.exists():
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _canceller(self, job: int) -> Callable[[], None]:
         def cancel() -> None:
@@ -196,7 +212,10 @@ class Lane:
         elif kind == "note":
             note("job note", job=live.row.id, note=str(rest[1]))
         elif kind == "done":
-            self._jobs.finish(live, folder, json.loads(rest[1]))
+            if self._unchanged(live):
+                self._jobs.finish(live, folder, json.loads(rest[1]))
+            else:
+                self._jobs.fail(live, "the clip or the voice changed meanwhile; submit it again")
             return True
         elif kind == "failed":
             self._jobs.fail(live, str(rest[1]))

@@ -7,6 +7,7 @@ order; unpacking checks every type, so what comes out is what its class says. Ra
 from __future__ import annotations
 
 import types
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -39,16 +40,20 @@ class Message:
 
     def pack(self) -> tuple[Any, ...]:
         """Plain values, nested: None, bool, int, float, str, bytes, tuple."""
-        return tuple(_plain(getattr(self, field.name)) for field in fields(self))
+        return tuple(_plain(getattr(self, name)) for name in self.__dataclass_fields__)
 
     @classmethod
     def unpack(cls: type[M], values: object) -> M:
         """Raises ProtocolError."""
-        hints = _hints(cls)  # type: ignore[arg-type]  # mypy takes a bound type for unhashable
-        if not isinstance(values, tuple) or len(values) != len(hints):
+        readers = _readers(cls)  # type: ignore[arg-type]  # mypy takes a bound type for unhashable
+        if type(values) is not tuple or len(values) != len(readers):
             came = f"{len(values)} values" if isinstance(values, tuple) else type(values).__name__
-            raise ProtocolError(f"{cls.__name__}: expected a tuple of {len(hints)} values, got {came}")
-        return cls(**{name: _read(cls, name, hints[name], v) for name, v in zip(hints, values, strict=True)})
+            raise ProtocolError(f"{cls.__name__}: expected a tuple of {len(readers)} values, got {came}")
+        found = [reader(value) for (_, _, reader), value in zip(readers, values, strict=True)]
+        for (name, hint, _), one, came in zip(readers, found, values, strict=True):
+            if one is _MISFIT:
+                raise ProtocolError(f"{cls.__name__}.{name}: expected {_named(hint)}, got {came!r:.60}")
+        return cls(*found)
 
 
 @dataclass(frozen=True)
@@ -146,6 +151,7 @@ class Events(Message):
     missed: bool
     """Some events were older than what the worker keeps: ask for `jobs` once."""
     events: tuple[Event, ...]
+    """In order, of each job the last one."""
 
 
 @dataclass(frozen=True)
@@ -223,36 +229,59 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def _named(hint: Any) -> str:
+    return hint.__name__ if isinstance(hint, type) and not get_args(hint) else str(hint)
+
+
+_MISFIT = object()
+"""What a reader gives for a value that is not of its type."""
+
+
 @cache
-def _hints(cls: Any) -> dict[str, Any]:
+def _readers(cls: Any) -> tuple[tuple[str, Any, Callable[[Any], Any]], ...]:
+    """Name, type and reader of each field; made once, because answers may hold hundreds of messages."""
     known = get_type_hints(cls)
-    return {field.name: known[field.name] for field in fields(cls)}
+    return tuple((field.name, known[field.name], _reader(known[field.name])) for field in fields(cls))
 
 
-def _read(cls: type[Message], name: str, hint: Any, value: Any) -> Any:
-    for option in get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,):
-        found, result = _fits(option, value)
-        if found:
-            return result
-    raise ProtocolError(f"{cls.__name__}.{name}: expected {getattr(hint, '__name__', hint)}, got {value!r:.60}")
+def _reader(hint: Any) -> Callable[[Any], Any]:
+    """Gives a value as `hint` wants it, or _MISFIT."""
+    if get_origin(hint) not in (Union, types.UnionType):
+        return _reader_of_one(hint)
+    readers = [_reader_of_one(option) for option in get_args(hint)]
+
+    def read(value: Any) -> Any:
+        found = (reader(value) for reader in readers)
+        return next((one for one in found if one is not _MISFIT), _MISFIT)
+
+    return read
 
 
-def _fits(hint: Any, value: Any) -> tuple[bool, Any]:
-    """Whether a value is of one plain type, and the value as that type."""
+def _reader_of_one(hint: Any) -> Callable[[Any], Any]:
     if get_origin(hint) is tuple:
-        return _fits_tuple(get_args(hint), value)
-    if isinstance(hint, type) and issubclass(hint, Message):
-        return (True, hint.unpack(value)) if isinstance(value, tuple) else (False, None)
-    if hint is float and type(value) is int:
-        return abs(value) < 2**63, float(value) if abs(value) < 2**63 else None
-    return type(value) is hint, value  # exactly: a bool is no int here
+        return _reader_of_tuple(get_args(hint))
+    if issubclass(hint, Message):
+        return lambda value: hint.unpack(value) if type(value) is tuple else _MISFIT
+    if hint is float:
+        return _read_float
+    return lambda value: value if type(value) is hint else _MISFIT  # exactly: a bool is no int here
 
 
-def _fits_tuple(hints: tuple[Any, ...], value: Any) -> tuple[bool, Any]:
-    if not isinstance(value, tuple):
-        return False, None
-    each = (hints[0],) * len(value) if hints[-1] is Ellipsis else hints
-    if len(each) != len(value):
-        return False, None
-    items = [_fits(hint, item) for hint, item in zip(each, value, strict=True)]
-    return all(found for found, _ in items), tuple(item for _, item in items)
+def _read_float(value: Any) -> Any:
+    if type(value) is int and abs(value) < 2**63:
+        return float(value)
+    return value if type(value) is float else _MISFIT
+
+
+def _reader_of_tuple(hints: tuple[Any, ...]) -> Callable[[Any], Any]:
+    many = hints[-1] is Ellipsis
+    readers = [_reader(hint) for hint in (hints[:1] if many else hints)]
+
+    def read(value: Any) -> Any:
+        if type(value) is not tuple or not (many or len(value) == len(readers)):
+            return _MISFIT
+        each = readers * len(value) if many else readers
+        items = tuple(reader(item) for reader, item in zip(each, value, strict=True))
+        return _MISFIT if _MISFIT in items else items
+
+    return read

@@ -53,8 +53,7 @@ class Results:
     def enter(self, content: str, outcome: dict[str, Any]) -> None:
         """Write it into the journal. Inside of a transaction."""
         size = sum(file["bytes"] for file in outcome["files"])
-        old = self._journal.result(content)
-        self.total_bytes += size - (sum(file["bytes"] for file in old["files"]) if old else 0)
+        self.total_bytes += size
         self._journal.save_result(content, outcome, size, time.time())
 
     def evict(self, keep: str) -> list[str]:
@@ -70,7 +69,6 @@ class Results:
         return gone
 
     def _drop(self, content: str, size: int) -> None:
-        with self._journal.transaction():
-            self._journal.drop_results([content])
+        self._journal.drop_results([content])
         self.total_bytes -= size
         shutil.rmtree(self.folder / content, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import ipaddress
 import os
@@ -27,12 +28,13 @@ def read_or_make_token(state: Path) -> str:
     """
     path = state / TOKEN_FILE
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return _read_token(path)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(secrets.token_hex(TOKEN_BYTES))
+    if not path.exists():
+        made = state / f".token.{secrets.token_hex(4)}"
+        with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(TOKEN_BYTES))
+        with contextlib.suppress(FileExistsError):  # somebody else was faster: theirs holds
+            os.link(made, path)  # appears whole or not at all
+        made.unlink()
     return _read_token(path)
 
 

@@ -22,7 +22,7 @@ from .address import WORKER_FILE, Address
 from .events import EventLog
 from .face_desk import FaceDesk
 from .intake import Intake
-from .jobs import Jobs
+from .jobs import Jobs, LiveJob
 from .journal import Journal
 from .lane import NOT_LOADED, Lane
 from .listener import Listener
@@ -86,11 +86,17 @@ class Worker:
         """One lane with a child process, or what keeps the lanes of a cluster."""
         if self.settings.cluster is None:
             child = ChildProcess(self.settings.backend)
-            self.lanes.append(Lane("local", self.jobs, child, self.settings, self._memory_bytes))
+            self.lanes.append(Lane("local", self.jobs, child, self.settings, self._unchanged, self._memory_bytes))
             return None
         from .cluster import Cluster  # Ray is an optional extra
 
-        return Cluster(self.jobs, self.settings, self.lanes)
+        return Cluster(self.jobs, self.settings, self._unchanged, self.lanes)
+
+    def _unchanged(self, live: LiveJob) -> bool:
+        try:
+            return self._intake.content_of(live.request, live.row.path, live.row.voice)[1] == live.row.content
+        except WorkerError:  # gone: what was read of it was read before
+            return True
 
     def _welcome(self, peer: str) -> Guest:
         return Guest(self, local=is_loopback(peer))

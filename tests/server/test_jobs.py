@@ -255,3 +255,31 @@ def test_failed_state_is_never_left(client: Client, clip: Path) -> None:
     assert job.state == FAILED
     client.cancel(job.id)
     assert client.job(job.id).state == FAILED
+
+
+def test_a_clip_that_changes_meanwhile_is_not_kept_under_its_old_name(client: Client, clip: Path) -> None:
+    old = clip.read_bytes()
+    job = client.submit(ask(clip, "slow", steps=100))
+    wait_for(lambda: client.job(job).stage == "imagining the speech")
+    clip.write_bytes(b"another cut")
+    failed = client.wait(job)
+    assert (failed.state, "changed meanwhile" in failed.reason) == (FAILED, True)
+    clip.write_bytes(old)
+    assert not client.wait(client.submit(ask(clip, "slow", steps=1))).cached
+
+
+def test_a_result_that_somebody_removed_is_made_again(client: Client, clip: Path) -> None:
+    first = client.wait(client.submit(ask(clip)))
+    take = Path(client.result(first.id).takes[0].path)
+    take.unlink()
+    with pytest.raises(ClientError, match="no longer kept"):
+        client.result(first.id)
+    again = client.wait(client.submit(ask(clip)))
+    assert (again.state, again.cached) == (DONE, False)
+    assert take.read_bytes() == speech_of(clip, 0)
+
+
+def test_removed_while_in_the_cache_is_noticed_at_submission(client: Client, clip: Path) -> None:
+    first = client.wait(client.submit(ask(clip)))
+    Path(client.result(first.id).takes[0].path).unlink()
+    assert client.wait(client.submit(ask(clip))).state == DONE

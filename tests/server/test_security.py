@@ -33,6 +33,14 @@ def connect(address: Address) -> socket.socket:
     return socket.create_connection((address.host, address.port), timeout=10)
 
 
+def answer(sock: socket.socket) -> bytes:
+    """What the worker says until it hangs up, however rudely."""
+    try:
+        return sock.recv(100)
+    except ConnectionResetError:
+        return b""
+
+
 def test_the_token_is_long_random_and_its_owners_alone(tmp_path: Path) -> None:
     tokens = [read_or_make_token(tmp_path / name) for name in ("one", "two")]
     assert len(set(tokens)) == 2
@@ -50,7 +58,7 @@ def test_not_a_byte_is_answered_before_the_token(worker: Worker) -> None:
         with connect(worker.address) as sock:
             sock.sendall(first)
             sock.shutdown(socket.SHUT_WR)
-            assert sock.recv(100) == b""
+            assert answer(sock) == b""
 
 
 def test_tokens_are_compared_in_constant_time(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +83,7 @@ def test_rpyc_itself_gets_nowhere(worker: Worker) -> None:
     root = connection.root
     for call in (
         lambda: root.exposed_hello,
-        lambda: root.__class__,
+        lambda: connection.sync_request(consts.HANDLE_GETATTR, root, "__class__"),
         lambda: root._worker,
         lambda: str(root),
         lambda: dir(root),
@@ -162,7 +170,7 @@ def test_files_outside_of_the_roots_stay_closed_to_others(tmp_path: Path) -> Non
     for path in (outside, root / "link.mp4", root / ".." / "secret.mp4", tmp_path / "missing.mp4", root):
         with pytest.raises(WorkerError):
             allowed_file(str(path), (root,), local=False)
-    with pytest.raises(WorkerError) as there, pytest.raises(WorkerError):
+    with pytest.raises(WorkerError) as there:
         allowed_file(str(outside), (root,), local=False)
     with pytest.raises(WorkerError) as missing:
         allowed_file(str(tmp_path / "missing.mp4"), (root,), local=False)
@@ -186,7 +194,7 @@ def test_silence_is_dropped(start: Start) -> None:
     with connect(worker.address) as sock:
         sock.sendall(opening(worker.address.token))
         began = time.monotonic()
-        assert sock.recv(1) == b""
+        assert answer(sock) == b""
         assert 0.2 < time.monotonic() - began < 5
 
 
@@ -209,7 +217,7 @@ def test_a_stalled_message_and_a_stalled_token_are_dropped(start: Start) -> None
 def test_a_message_that_is_too_long_is_dropped(worker: Worker) -> None:
     with connect(worker.address) as sock:
         sock.sendall(opening(worker.address.token) + frame(b"", length=worker.settings.limits.message_bytes + 1))
-        assert sock.recv(1) == b""
+        assert answer(sock) == b""
     wait_for(lambda: worker._listener.dropped == 1)
 
 
