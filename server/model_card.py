@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from imagintalk.emotions import Emotion
 from imagintalk.errors import WeightsError
 from imagintalk.models import DEFAULT_MODEL, ModelStore, find_model
-from imagintalk.types import Emotion
 
 _VOICES = "voices.json"
 

@@ -22,7 +22,7 @@ def cluster() -> Iterator[Any]:
     """A head that does no work, and two nodes that do."""
     from ray.cluster_utils import Cluster
 
-    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    found = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     yield found
     ray.shutdown()
     found.shutdown()

@@ -105,11 +105,11 @@ def test_a_result_that_was_not_entered_is_swept_away(served: list[Served], clip:
 
 
 def test_the_parent_never_imports_torch(tmp_path: Path, clip: Path) -> None:
-    """After dubbing, finding faces and telling its status, with Ray's part loaded too."""
+    """Nor numpy, after dubbing, finding faces and telling its status."""
     code = f"""
 import sys
 from pathlib import Path
-from imagintalk_server import batch, certificates, cluster, commands, report
+from imagintalk_server import certificates, commands, report
 from imagintalk_server.client import Client
 from imagintalk_server.protocol import ClipRequest
 from imagintalk_server.settings import Backend, Settings
@@ -121,7 +121,7 @@ with Client(worker.address) as client:
     print(client.wait(client.submit(ClipRequest({str(clip)!r}))).state)
     client.faces({str(clip)!r}), client.status(), client.metrics()
 worker.stop()
-print([name for name in ("torch", "mediapipe", "cv2", "transformers") if name in sys.modules])
+print([name for name in ("torch", "mediapipe", "cv2", "transformers", "numpy") if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout.split("\n")[:2] == [DONE, "[]"], done.stderr
