@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import queue
 import shutil
 import sys
 import tempfile
 import threading
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ import ray
 from ray.exceptions import GetTimeoutError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from imagintalk.errors import WorkerError
+from imagintalk.errors import ClipError, WorkerError
 from imagintalk.provenance import sha256_of
 
 from .jobs import Jobs, LiveJob
@@ -53,17 +55,21 @@ class Station:
         threading.Thread(target=self._work, daemon=True).start()
 
     def _work(self) -> None:
-        while True:
-            self._session.handle(self._orders.get())
+        try:
+            while True:
+                self._session.handle(self._orders.get())
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)  # as a child process would end: the lane sees it and starts another
 
     def has(self, sha256: str) -> bool:
         """Whether a file is here."""
         return (self._folder / sha256).is_file()
 
-    def bring(self, sha256: str, piece: bytes, last: bool) -> None:
+    def bring(self, sha256: str, piece: bytes, first: bool, last: bool) -> None:
         """Take the next piece of a file."""
         part = self._folder / f"{sha256}.part"
-        with part.open("ab") as file:
+        with part.open("wb" if first else "ab") as file:
             file.write(piece)
         if last:
             part.rename(self._folder / sha256)
@@ -110,12 +116,13 @@ class Actor:
         """gpus: 1, or 0 on a node that has none."""
         self._backend, self._node, self._gpus = backend, node, gpus
         self._actor: Any = None
+        self._answers = False
         self._folder: Path | None = None
         """Where the parent wants what the running job makes."""
 
     @property
     def alive(self) -> bool:
-        return self._actor is not None
+        return self._answers
 
     def start(self) -> None:
         self.kill()
@@ -124,6 +131,7 @@ class Actor:
         kind: Any = ray.remote(Station).options(**options)
         self._actor = kind.remote(self._backend.loader, self._backend.argument)
         self._call("listen", 0.0, timeout_s=_START_S)
+        self._answers = True
 
     def send(self, message: tuple[Any, ...]) -> None:
         if message[0] == "run":
@@ -149,24 +157,24 @@ class Actor:
 
     def kill(self) -> None:
         self.end()
-        self._actor = None
+        self._actor, self._answers = None, False
 
     def memory_bytes(self) -> int:
         return 0  # Ray's own memory monitor watches its nodes
 
     def _bring(self, path: Path) -> str:
-        """Carry a file to the actor's machine; its digest."""
-        sha256 = sha256_of(path)
-        if self._call("has", sha256):
-            return sha256
-        with path.open("rb") as file:
-            piece = file.read(_PIECE)
-            while True:
-                following = file.read(_PIECE)
-                self._call("bring", sha256, piece, not following)
-                if not following:
-                    return sha256
-                piece = following
+        """Carry a file to the actor's machine; its digest. Raises ClipError: it cannot be read."""
+        try:
+            sha256 = sha256_of(path)
+            if self._call("has", sha256):
+                return sha256
+            size = path.stat().st_size
+            with path.open("rb") as file:
+                for start in range(0, size, _PIECE):
+                    self._call("bring", sha256, file.read(_PIECE), start == 0, start + _PIECE >= size)
+        except FileNotFoundError:
+            raise ClipError(f"{path}: no such file any more; submit it again") from None
+        return sha256
 
     def _call(self, name: str, *values: Any, timeout_s: float = _ANSWER_S) -> Any:
         actor = self._actor

@@ -220,6 +220,7 @@ class Jobs:
 
         Raises WorkerError: no such job.
         """
+        tell = None
         with self._lock:
             live = self._live.get(job)
             if live is None:
@@ -230,8 +231,9 @@ class Jobs:
                 self._tell([live])
             elif not live.cancelling:
                 live.cancelling = True
-                if live.cancel is not None:
-                    live.cancel()
+                tell = live.cancel
+        if tell is not None:
+            tell()  # without the lock: an actor may be far away
 
     def forget(self, job: int) -> None:
         """Remove a finished job; its result stays until its turn comes. Raises WorkerError: not there, not finished."""

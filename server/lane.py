@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from imagintalk.errors import ImaginTalkError
 
 from .jobs import Jobs, LiveJob
 from .logs import fault, note, warn
@@ -45,6 +48,7 @@ class Lane:
         self.name, self.device = name, NOT_LOADED
         self._jobs, self._runner, self._settings, self._memory_bytes = jobs, runner, settings, memory_bytes
         self._work = settings.state / "work"
+        self._work.mkdir(exist_ok=True)
         self._stopping = threading.Event()
         self._wanted = threading.Event()
         """Somebody asked for the model to be loaded ahead."""
@@ -108,24 +112,25 @@ class Lane:
 
     def _rest(self) -> None:
         """Nothing to do: load ahead, or unload what is not used."""
-        if self._wanted.is_set():
-            self._wanted.clear()
-            self._used = time.monotonic()
-            if not self._runner.alive:
-                self._start()
-            self._runner.send(("load",))
-        if self._runner.alive:
-            try:
-                message = self._runner.receive(0)
-            except RunnerGone as gone:
-                self._drop()
-                warn("child lost", lane=self.name, reason=str(gone))
-                return
-            if message is not None:
-                self._heard(message)
-            if time.monotonic() - self._used > self._settings.idle_unload_s:
-                self._drop()
-                note("unloaded", lane=self.name)
+        try:
+            if self._wanted.is_set():
+                self._wanted.clear()
+                self._used = time.monotonic()
+                if not self._runner.alive:
+                    self._start()
+                self._runner.send(("load",))
+            message = self._runner.receive(0) if self._runner.alive else None
+        except RunnerGone as gone:
+            self._drop()
+            warn("child lost", lane=self.name, reason=str(gone))
+            return
+        if message is not None:
+            self._heard(message)
+        if not self._runner.alive:
+            self._drop()  # it may have died while nobody looked
+        elif time.monotonic() - self._used > self._settings.idle_unload_s:
+            self._drop()
+            note("unloaded", lane=self.name)
 
     def _start(self) -> None:
         self._runner.start()
@@ -137,8 +142,7 @@ class Lane:
 
     def _run(self, live: LiveJob) -> None:
         job = live.row.id
-        folder = self._work / str(job)
-        folder.mkdir(parents=True)
+        folder = Path(tempfile.mkdtemp(prefix=f"{job}-", dir=self._work))
         self.running = job
         try:
             if not self._runner.alive:
@@ -150,6 +154,8 @@ class Lane:
             self._follow(live, folder)
         except RunnerGone as gone:
             self._lost(live, str(gone))
+        except ImaginTalkError as error:  # of the user's making, before the work began
+            self._jobs.fail(live, str(error))
         except _Stuck as stuck:
             self._drop()
             self._lost(live, str(stuck))

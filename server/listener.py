@@ -196,6 +196,8 @@ class Listener(Server):
             note("disconnected", peer=peer)
 
     def _drop(self, peer: str, reason: str) -> None:
+        if not self.active:
+            return  # the worker hangs up itself
         self.dropped += 1
         warn("dropped", peer=peer, reason=reason)
 

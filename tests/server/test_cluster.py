@@ -35,9 +35,9 @@ def test_all_clips_come_back_though_a_machine_dies(cluster: Any, start: Start, t
         clip.write_bytes(f"pictures {number}".encode())
     worker = start(cluster=cluster.address)
     with Client(worker.address) as client:
-        wait_for(lambda: len(worker.lanes) == 2 and all(lane.state == "idle" for lane in worker.lanes), 90)
+        wait_for(lambda: len(worker.lanes) == 2 and all(lane.state == "idle" for lane in worker.lanes), 180)
         jobs = client.submit_batch([ask(clip, "slow", seed=number, steps=20) for number, clip in enumerate(clips)])
-        wait_for(lambda: len(client.jobs(20, (RUNNING,))) == 2 and client.jobs(20, (DONE,)), 60)
+        wait_for(lambda: len(client.jobs(20, (RUNNING,))) == 2 and client.jobs(20, (DONE,)), 90)
         cluster.remove_node(nodes[0], allow_graceful=False)
         done = client.wait_all(jobs)
         assert [job.state for job in done] == [DONE] * 20, [job.reason for job in done if job.reason]
