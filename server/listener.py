@@ -90,7 +90,8 @@ class Listener(Server):
             Service, host, ":" in host, port, authenticator=doorkeeper, protocol_config=dict(CONFIG), logger=_Quiet()
         )
         self._welcome, self._limits = welcome, limits
-        self._strangers: OrderedDict[socket.socket, None] = OrderedDict()
+        self._strangers: OrderedDict[socket.socket, socket.socket] = OrderedDict()
+        """Each with a second handle to hang up by: TLS takes the socket itself out of our hands."""
         self._guests = 0
         self._lock = threading.Lock()
         self.dropped = 0
@@ -120,10 +121,11 @@ class Listener(Server):
 
     def _accept_method(self, sock: socket.socket) -> None:
         with self._lock:
-            self._strangers[sock] = None
-            oldest = next(iter(self._strangers)) if len(self._strangers) > self._limits.strangers else None
-        if oldest is not None:
-            _shut(oldest)  # its thread finds out and tidies up
+            self._strangers[sock] = sock.dup()
+            if len(self._strangers) > self._limits.strangers:
+                _, oldest = self._strangers.popitem(last=False)
+                _shut(oldest)  # its thread finds out and tidies up
+                oldest.close()
         try:
             threading.Thread(target=self._authenticate_and_serve_client, args=(sock,), daemon=True).start()
         except RuntimeError:  # no more threads
@@ -138,8 +140,8 @@ class Listener(Server):
             except AuthenticationError as error:
                 self._drop(peer, str(error))
                 return
+            self._no_stranger(sock)
             with self._lock:
-                self._strangers.pop(sock, None)
                 if self._guests >= self._limits.connections:
                     self._drop(peer, "too many connections")
                     _shut(guarded)
@@ -161,9 +163,14 @@ class Listener(Server):
                 self._leave(guest)
             self._leave(sock)
 
-    def _leave(self, sock: socket.socket) -> None:
+    def _no_stranger(self, sock: socket.socket) -> None:
         with self._lock:
-            self._strangers.pop(sock, None)
+            handle = self._strangers.pop(sock, None)
+            if handle is not None:
+                handle.close()
+
+    def _leave(self, sock: socket.socket) -> None:
+        self._no_stranger(sock)
         self.clients.discard(sock)
         _shut(sock)
         sock.close()

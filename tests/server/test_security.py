@@ -286,3 +286,15 @@ def test_unknown_calls_and_wrong_values_are_refused_in_words(client: Client) -> 
             client._calls.ask(call, *values)
         assert "fault" not in str(refused.value)
     assert client.hello().local
+
+
+def test_strangers_make_way_behind_tls_too(start: Start, tmp_path: Path) -> None:
+    make(tmp_path / "ours", ["127.0.0.1"], read_or_make_token(tmp_path / "state"))
+    worker = start({"strangers": 4}, certificates=tmp_path / "ours" / "server")
+    threads = threading.active_count()
+    half_open = [connect(worker.address) for _ in range(20)]
+    wait_for(lambda: threading.active_count() <= threads + 5)
+    with Client(Address.remote("127.0.0.1", worker.address.port, tmp_path / "ours" / "client")) as client:
+        assert client.hello().local
+    for sock in half_open:
+        sock.close()
