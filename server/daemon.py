@@ -17,7 +17,7 @@ from .client import Client, ClientError
 from .logs import LOG_FILE, set_up_logs
 from .settings import PIPELINE, Backend, Limits, Settings, default_state
 
-_START_S = 30.0
+_START_S = 60.0
 STARTED_ERROR = "start.log"
 
 
@@ -98,4 +98,5 @@ def _start_detached(state: Path) -> int:
                 print(f"the worker listens on {address.host}:{address.port}, process {child.pid}")
                 return 0
         time.sleep(0.05)
+    child.terminate()
     raise WorkerError(f"the worker did not answer within {_START_S:g} s; see {words} and {state / LOG_FILE}")

@@ -75,12 +75,19 @@ class Worker:
         self._cluster = self._make_lanes()
         self._began = time.monotonic()
         self._stop = threading.Event()
-        try:
-            self._listener = Listener(
-                self._welcome, settings.host, settings.port, Doorkeeper(self._token, tls, limits.stall_s), limits
-            )
-        except OSError as error:
-            raise WorkerError(f"{settings.host}:{settings.port}: cannot listen there ({error.strerror})") from None
+        self._listener = self._listen(Doorkeeper(self._token, tls, limits.stall_s))
+
+    def _listen(self, doorkeeper: Doorkeeper) -> Listener:
+        """On the port that is asked for; else on that of a worker which was killed here, for its clients wait there."""
+        host, port = self.settings.host, self.settings.port
+        before = Address.of_state(self.settings.state)
+        wanted = [before.port] if port == 0 and before is not None and before.host == host else []
+        for attempt in (*wanted, port):
+            try:
+                return Listener(self._welcome, host, attempt, doorkeeper, self.settings.limits)
+            except OSError as error:
+                refused = error.strerror
+        raise WorkerError(f"{host}:{port}: cannot listen there ({refused})")
 
     def _make_lanes(self) -> Cluster | None:
         """One lane with a child process, or what keeps the lanes of a cluster."""

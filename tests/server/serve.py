@@ -1,4 +1,4 @@
-"""A worker with the fake pipeline as a process of its own, to be killed: serve.py STATE [PORT]."""
+"""A worker with the fake pipeline as a process of its own, to be killed: serve.py STATE."""
 
 from __future__ import annotations
 
@@ -10,4 +10,4 @@ from imagintalk_server.settings import Backend, Settings
 
 if __name__ == "__main__":
     fake = Backend("pipelines:Fake")
-    run(Settings(fake, fake, Path(sys.argv[1]), port=int((*sys.argv[2:], "0")[0])), screen=False)
+    run(Settings(fake, fake, Path(sys.argv[1])), screen=False)

@@ -46,9 +46,9 @@ def child_of(worker: Worker) -> int | None:
 class Served:
     """A worker in a process of its own."""
 
-    def __init__(self, state: Path, port: int = 0) -> None:
+    def __init__(self, state: Path) -> None:
         self.state = state
-        command = [sys.executable, str(HERE / "serve.py"), str(state), str(port)]
+        command = [sys.executable, str(HERE / "serve.py"), str(state)]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         self.address = wait_for(self._answers, 30)
 
