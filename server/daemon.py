@@ -80,7 +80,7 @@ def _start_detached(state: Path) -> int:
     again = [word for word in sys.argv[1:] if word != "--background"]
     with words.open("wb") as out:
         child = subprocess.Popen(
-            [sys.executable, "-m", "imagintalk", *again],
+            [sys.executable, "-P", "-m", "imagintalk", *again],  # -P: not what lies in the current folder
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,

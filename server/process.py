@@ -81,7 +81,8 @@ class ChildProcess:
     def start(self) -> None:
         self.kill()
         ours, theirs = socket.socketpair()
-        command = [sys.executable, "-m", f"{__package__}.child", str(theirs.fileno())]
+        # -P: not what lies in the current folder.
+        command = [sys.executable, "-P", "-m", f"{__package__}.child", str(theirs.fileno())]
         try:
             self._process = subprocess.Popen(
                 [*command, self._backend.loader, *self._backend.argument],
