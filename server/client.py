@@ -12,7 +12,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +130,9 @@ class Client:
 
     def shutdown(self) -> None:
         """Ask the worker to stop."""
-        self._calls.ask("shutdown")
+        self.hello()  # tells when there is none
+        with suppress(Unreachable):  # it may be gone before its answer is
+            self._calls.ask("shutdown")
 
     def upload(self, path: Path, report: Callable[[float], None] | None = None) -> str:
         """Bring a file to the worker, what it lacks of it; the path to name it by in a request.
