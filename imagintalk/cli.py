@@ -1,4 +1,4 @@
-"""The command line: `imagintalk dub|demo|prepare|train|evaluate|weights`.
+"""The command line: `imagintalk dub|demo|prepare|train|evaluate|weights`, and what other packages add.
 
 Exit codes: 0 done, 2 a user's mistake or a missing thing, told in one line, 130 stopped with Ctrl-C.
 """
@@ -11,6 +11,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.metadata import entry_points
 from typing import NoReturn
 
 from imagintalk.errors import Cancelled, ImaginTalkError
@@ -18,6 +19,9 @@ from imagintalk.missing import in_words
 from imagintalk.provenance import program_version
 
 COMMANDS = ("dub", "demo", "prepare", "train", "evaluate", "weights")
+
+PLUGINS = "imagintalk.commands"
+"""Group of entry points; each is a function that adds parsers. So the library need not know who builds on it."""
 
 EXIT_ERROR = 2
 EXIT_STOPPED = 130
@@ -38,6 +42,8 @@ def build_parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     for name in COMMANDS:
         import_module(f"imagintalk.commands.{name}").add_parser(subparsers)
+    for plugin in entry_points(group=PLUGINS):
+        plugin.load()(subparsers)
     return parser
 
 

@@ -43,5 +43,9 @@ class ConfigError(ImaginTalkError):
     """A config has an unknown key, a missing one, or a value of the wrong kind."""
 
 
+class WorkerError(ImaginTalkError):
+    """The worker cannot be reached, does not take the request, or a job of it failed."""
+
+
 class Cancelled(ImaginTalkError):
     """The caller asked the work to stop."""

@@ -14,6 +14,7 @@ EXTRAS = {
     "evaluate": ("pystoi", "speechmos", "tqdm", "parselmouth", "sklearn"),
     "train": ("accelerate", "tensorboard"),
     "paper": ("insightface",),
+    "cluster": ("ray",),
 }
 """Modules of each extra of pyproject.toml; one that is in several stands in the first."""
 

@@ -12,18 +12,17 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import platformdirs
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import Tensor, nn
 
 from imagintalk.config import Config, config_from_dict, config_to_dict, sizes_of
 from imagintalk.errors import ConfigError, WeightsError
 from imagintalk.media.files import whole_file
 from imagintalk.provenance import sha256_of
+
+if TYPE_CHECKING:  # what only looks for models or reads their cards needs no torch
+    from torch import Tensor, nn
 
 FORMAT = 1
 """Raised when a part's file or model.json changes so that an older program would misread it."""
@@ -147,6 +146,8 @@ class ModelStore:
         training: facts worth keeping (steps, data, validation figures), plain values. Returns the file.
         Raises OutputError when it cannot be written, WeightsError when a weight is not finite.
         """
+        from safetensors.torch import save
+
         tensors = {name: _stored(f"{part}.{name}", tensor) for name, tensor in module.state_dict().items()}
         content = save(tensors, metadata=_label(part))
         digest = hashlib.sha256(content).hexdigest()
@@ -205,6 +206,8 @@ def _label(part: str) -> dict[str, str]:
 
 def _stored(name: str, tensor: Tensor) -> Tensor:
     """As it goes to disk: floats halved unless that overflows, integers and booleans as they are; never shared."""
+    import torch
+
     tensor = tensor.detach().cpu().contiguous()
     if not tensor.is_floating_point():
         return tensor.clone()
@@ -215,6 +218,8 @@ def _stored(name: str, tensor: Tensor) -> Tensor:
 
 
 def _read_part(path: Path, part: str, again: str) -> dict[str, Tensor]:
+    from safetensors import SafetensorError, safe_open
+
     try:
         with safe_open(path, framework="pt") as file:
             facts = file.metadata() or {}

@@ -4,30 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import IntEnum
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-
-class Emotion(IntEnum):
-    """The eight classes of RAVDESS, in its order; the value indexes the emotion embedding."""
-
-    NEUTRAL = 0
-    CALM = 1
-    HAPPY = 2
-    SAD = 3
-    ANGRY = 4
-    FEARFUL = 5
-    DISGUST = 6
-    SURPRISED = 7
-
-    @property
-    def word(self) -> str:
-        """The name as a user writes it: lower case."""
-        return self.name.lower()
+from imagintalk.emotions import Emotion as Emotion
 
 
 @dataclass(frozen=True)

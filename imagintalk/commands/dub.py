@@ -98,13 +98,25 @@ def _guidance(text: str) -> Guidance | float:
     """`1.5`, or weights by name. Raises OptionError."""
     from imagintalk.diffusion.guidance import Guidance
 
+    weights = guidance_weights(text)
+    try:
+        return weights if isinstance(weights, float) else Guidance(**weights)
+    except TypeError:
+        raise _not_guidance(text) from None
+
+
+def guidance_weights(text: str) -> float | dict[str, float]:
+    """One weight, or weights by name, whose names are not looked at. Raises OptionError."""
     try:
         if "=" not in text:
             return float(text)
-        weights = {name.strip(): float(weight) for name, weight in (part.split("=", 1) for part in text.split(","))}
-        return Guidance(**weights)
-    except (ValueError, TypeError):
-        raise OptionError(
-            f"guidance {text!r}: expected a number or weights such as joint=1.5,emotion=1"
-            " (of joint, lip, identity, emotion)"
-        ) from None
+        return {name.strip(): float(weight) for name, weight in (part.split("=", 1) for part in text.split(","))}
+    except ValueError:
+        raise _not_guidance(text) from None
+
+
+def _not_guidance(text: str) -> OptionError:
+    return OptionError(
+        f"guidance {text!r}: expected a number or weights such as joint=1.5,emotion=1"
+        " (of joint, lip, identity, emotion)"
+    )

@@ -48,7 +48,7 @@ def test_readme_has_both_commands(repository: Path) -> None:
 
 
 def test_developers_get_every_extra_that_the_tests_use(project: dict[str, Any]) -> None:
-    later = {"cluster", "blender"}  # of addon/ and server/, which are not there yet
+    later = {"blender"}  # of addon/, which is not there yet
     extras = project["optional-dependencies"]
     had: set[str] = set()
     reached = {"dev"}

@@ -1,0 +1,8 @@
+"""Which packages there are; pyproject.toml says everything else."""
+
+from setuptools import find_packages, setup
+
+setup(
+    packages=[*find_packages(include=["imagintalk*"]), "imagintalk_server"],
+    package_dir={"imagintalk_server": "server"},
+)
