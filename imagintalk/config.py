@@ -97,6 +97,17 @@ class StyleConfig:
 
 
 @dataclass(frozen=True)
+class GuidanceConfig:
+    """Weights of classifier-free guidance, as `diffusion.guidance.Guidance` defines them."""
+
+    joint: float
+    """Of all conditions together; 1 is none."""
+    lip: float
+    identity: float
+    emotion: float
+
+
+@dataclass(frozen=True)
 class DiffusionConfig:
     """Style-DiT and its sampler."""
 
@@ -111,8 +122,7 @@ class DiffusionConfig:
     steps: int
     sampler: str
     """`euler` or `analytic`."""
-    guidance: float
-    """Weight of the joint condition; 1 is none."""
+    guidance: GuidanceConfig
     temperature: float
     level_groups: tuple[int, ...]
     """Sizes of consecutive groups of RVQ levels, coarse first, sampled one after another; one group: all at once."""
@@ -204,7 +214,8 @@ def config_to_dict(config: Config) -> dict[str, Any]:
 def sizes_of(config: Config) -> Config:
     """The config with all that may be set anew after training taken out; weights fit where these agree."""
     detector = DetectorConfig(mode="", threshold=0.0, fraction=0.0)
+    unguided = GuidanceConfig(joint=1.0, lip=0.0, identity=0.0, emotion=0.0)
     diffusion = dataclasses.replace(
-        config.diffusion, steps=0, sampler="", guidance=0.0, temperature=0.0, window_frames=0
+        config.diffusion, steps=0, sampler="", guidance=unguided, temperature=0.0, window_frames=0
     )
     return dataclasses.replace(config, detector=detector, diffusion=diffusion)

@@ -54,7 +54,7 @@ class ResidualQuantizer(ResidualVectorQuantizer):
         """
         batch, dimension, frames = latents.shape
         vectors = latents.transpose(1, 2).reshape(-1, dimension)
-        found = [self._search(part, levels, beam) for part in vectors.split(SEARCHED_TOGETHER)]
+        found = [self._search(part, levels, beam) for part in torch.split(vectors, SEARCHED_TOGETHER)]
         return torch.cat(found).reshape(batch, frames, levels).transpose(1, 2)
 
     def _search(self, vectors: Tensor, levels: int, beam: int) -> Tensor:

@@ -70,7 +70,9 @@ class DubOptions:
         """Guidance as asked for or as the config has it."""
         if isinstance(self.guidance, Guidance):
             return self.guidance
-        return Guidance(joint=config.diffusion.guidance if self.guidance is None else self.guidance)
+        if self.guidance is not None:
+            return Guidance(joint=self.guidance)
+        return Guidance(**vars(config.diffusion.guidance))
 
     def detector(self, config: Config) -> DetectorConfig:
         """The detector's rule; a threshold asked for is a fixed one."""
