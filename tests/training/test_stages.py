@@ -132,7 +132,7 @@ def test_a_published_front_end_is_taken_frozen(made_up_cache: Path, tmp_path: Pa
         options(made_up_cache, tmp_path), config=wide, published=str(tmp_path / "frontend.safetensors")
     )
     train("tokens", asked, quiet)
-    with pytest.raises(OptionError, match="for the stage lips"):
+    with pytest.raises(OptionError, match="for the stages codec and lips"):
         train("language", asked, quiet)
     train("lips", asked, quiet)
     stored = weights(tmp_path / "model", "lips")
