@@ -103,4 +103,5 @@ def test_the_shipped_model_is_understood(tmp_path: Path, capsys: pytest.CaptureF
     assert main(["demo", "-o", str(tmp_path)]) == 0
     dub = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("grammar in the dub"))
     wrong = int(dub.rpartition("[")[2].split()[0])
-    assert wrong <= 2, dub
+    # One to three by processor and threads, which round bfloat16 in their own ways; of a babbled sentence five or six.
+    assert wrong <= 3, dub
