@@ -97,14 +97,24 @@ class StyleConfig:
 
 
 @dataclass(frozen=True)
-class GuidanceConfig:
-    """Weights of classifier-free guidance, as `diffusion.guidance.Guidance` defines them."""
+class Guidance:
+    """log s = log s_null + joint (log s_all - log s_null) + sum of weight (log s_one - log s_null).
 
-    joint: float
-    """Of all conditions together; 1 is none."""
-    lip: float
-    identity: float
-    emotion: float
+    `joint` alone costs one pass at 1 (no guidance) and two elsewhere; each other weight that is not 0 adds a pass.
+    """
+
+    joint: float = 1.0
+    lip: float = 0.0
+    identity: float = 0.0
+    emotion: float = 0.0
+
+    def passes(self) -> tuple[tuple[float, tuple[bool, bool, bool]], ...]:
+        """The passes needed: the factor of each log-score, and which conditions it keeps. Factors add up to 1."""
+        singles = (self.lip, self.identity, self.emotion)
+        planned = [(self.joint, (True, True, True)), (1 - self.joint - sum(singles), (False, False, False))]
+        for index, weight in enumerate(singles):
+            planned.append((weight, (index == 0, index == 1, index == 2)))
+        return tuple((factor, keep) for factor, keep in planned if factor != 0)
 
 
 @dataclass(frozen=True)
@@ -122,7 +132,7 @@ class DiffusionConfig:
     steps: int
     sampler: str
     """`euler` or `analytic`."""
-    guidance: GuidanceConfig
+    guidance: Guidance
     temperature: float
     level_groups: tuple[int, ...]
     """Sizes of consecutive groups of RVQ levels, coarse first, sampled one after another; one group: all at once."""
@@ -214,8 +224,7 @@ def config_to_dict(config: Config) -> dict[str, Any]:
 def sizes_of(config: Config) -> Config:
     """The config with all that may be set anew after training taken out; weights fit where these agree."""
     detector = DetectorConfig(mode="", threshold=0.0, fraction=0.0)
-    unguided = GuidanceConfig(joint=1.0, lip=0.0, identity=0.0, emotion=0.0)
     diffusion = dataclasses.replace(
-        config.diffusion, steps=0, sampler="", guidance=unguided, temperature=0.0, window_frames=0
+        config.diffusion, steps=0, sampler="", guidance=Guidance(), temperature=0.0, window_frames=0
     )
     return dataclasses.replace(config, detector=detector, diffusion=diffusion)

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from imagintalk.config import Guidance
 from imagintalk.device import find_device
-from imagintalk.diffusion.guidance import Guidance
 from imagintalk.dubbing.clock import FACE, LIPS, SOUND, SPEECH, VOICE, StageClock
 from imagintalk.dubbing.confidence import content_warnings
 from imagintalk.dubbing.lips import hidden_of, read_lips

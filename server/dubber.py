@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from imagintalk.diffusion.guidance import Guidance
+from imagintalk.config import Guidance
 from imagintalk.dubbing.options import DubOptions
 from imagintalk.dubbing.outputs import Outputs
 from imagintalk.dubbing.report import provenances, report

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from imagintalk.errors import OptionError
 
 if TYPE_CHECKING:
-    from imagintalk.diffusion.guidance import Guidance
+    from imagintalk.config import Guidance
 
 
 def add_parser(subparsers: Any) -> None:
@@ -96,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _guidance(text: str) -> Guidance | float:
     """`1.5`, or weights by name. Raises OptionError."""
-    from imagintalk.diffusion.guidance import Guidance
+    from imagintalk.config import Guidance
 
     weights = guidance_weights(text)
     try:

@@ -12,7 +12,7 @@ from imagintalk.data.mead import read_mead
 from imagintalk.data.ravdess import read_ravdess
 from imagintalk.data.recording import Recording
 from imagintalk.data.speech import read_speech
-from imagintalk.drawn.sentence import Split
+from imagintalk.drawn.sentence import DrawnSplit
 from imagintalk.types import Notify
 
 READERS: dict[str, Callable[[Path], list[Recording]]] = {
@@ -22,7 +22,7 @@ READERS: dict[str, Callable[[Path], list[Recording]]] = {
     "lrs3": read_lrs3,
     "speech": read_speech,
 }
-DRAWN_SHARES: dict[Split, float] = {"train": 0.8, "validation": 0.1, "test": 0.1}
+DRAWN_SHARES: dict[DrawnSplit, float] = {"train": 0.8, "validation": 0.1, "test": 0.1}
 
 
 def read_drawn(root: Path) -> list[Recording]:

@@ -12,11 +12,11 @@ comes, never how soon (arXiv 2507.08965 shows the harm of the latter in masked d
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from imagintalk.config import Guidance
 from imagintalk.diffusion.conditions import NAMES, Conditions
 from imagintalk.diffusion.dit import StyleDiT
 
@@ -25,27 +25,6 @@ DROP = 0.1
 ScoreFn = Callable[[Tensor, Tensor, Tensor], Tensor]
 """(codes (batch, levels, frames) int64, t (batch,), where (batch, levels, frames) bool) -> log-scores
 (positions, size) of the positions `where`, in row-major order. Any network, or a stand-in, can be sampled from."""
-
-
-@dataclass(frozen=True)
-class Guidance:
-    """log s = log s_null + joint (log s_all - log s_null) + sum of weight (log s_one - log s_null).
-
-    `joint` alone costs one pass at 1 (no guidance) and two elsewhere; each other weight that is not 0 adds a pass.
-    """
-
-    joint: float = 1.0
-    lip: float = 0.0
-    identity: float = 0.0
-    emotion: float = 0.0
-
-    def passes(self) -> tuple[tuple[float, tuple[bool, bool, bool]], ...]:
-        """The passes needed: the factor of each log-score, and which conditions it keeps. Factors add up to 1."""
-        singles = (self.lip, self.identity, self.emotion)
-        planned = [(self.joint, (True, True, True)), (1 - self.joint - sum(singles), (False, False, False))]
-        for index, weight in enumerate(singles):
-            planned.append((weight, (index == 0, index == 1, index == 2)))
-        return tuple((factor, keep) for factor, keep in planned if factor != 0)
 
 
 def drop_conditions(batch: int, generator: torch.Generator | None = None) -> Tensor:

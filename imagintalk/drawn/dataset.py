@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from imagintalk.drawn.render import FRAMES, draw_clip
-from imagintalk.drawn.sentence import Split, sample_sentences
+from imagintalk.drawn.sentence import DrawnSplit, sample_sentences
 from imagintalk.drawn.voice import Span
 from imagintalk.errors import OutputError
 from imagintalk.media.files import whole_file
@@ -22,7 +22,7 @@ _ALIGN_UNITS = 25_000
 """Per second, in GRID's word times."""
 
 
-def draw_dataset(folder: Path, count: int, split: Split, seed: int, notify: Notify | None = None) -> list[Path]:
+def draw_dataset(folder: Path, count: int, split: DrawnSplit, seed: int, notify: Notify | None = None) -> list[Path]:
     """Draw `count` distinct sentences of one split; clips that are already there whole are kept. Gives all the clips.
 
     The same count, split and seed give the same sentences. Raises OptionError (split, count), OutputError,

@@ -11,8 +11,8 @@ from typing import Literal
 from imagintalk.data.grid_grammar import PLACES, sentence_of
 from imagintalk.errors import OptionError
 
-Split = Literal["train", "validation", "test"]
-SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+DrawnSplit = Literal["train", "validation", "test"]
+SPLITS: tuple[DrawnSplit, ...] = ("train", "validation", "test")
 
 _LETTER, _DIGIT = 3, 4
 """Places whose words come round evenly: they have the most words, and are the hardest to read from lips."""
@@ -37,13 +37,13 @@ class GridSentence:
         return tuple(self.text.split())
 
     @property
-    def split(self) -> Split:
+    def split(self) -> DrawnSplit:
         """The one split that the sentence may appear in: 10 % validation, 10 % test, the rest train."""
         bucket = hashlib.sha256(self.code.encode()).digest()[0] % 10
         return "validation" if bucket == 5 else "test" if bucket == 0 else "train"
 
 
-def sample_sentences(count: int, split: Split, seed: int) -> list[GridSentence]:
+def sample_sentences(count: int, split: DrawnSplit, seed: int) -> list[GridSentence]:
     """Distinct sentences of one split in which letters and digits come round evenly. The same seed gives the same list.
 
     Raises OptionError when the split's name is unknown or `count` is not between 1 and 1000.

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from imagintalk.config import Config, DetectorConfig
-from imagintalk.diffusion.guidance import Guidance
+from imagintalk.config import Config, DetectorConfig, Guidance
 from imagintalk.diffusion.sampler import SamplerOptions
 from imagintalk.errors import OptionError
 from imagintalk.style.emotion import AUTO, check_emotion
@@ -68,11 +67,8 @@ class DubOptions:
 
     def guidance_weights(self, config: Config) -> Guidance:
         """Guidance as asked for or as the config has it."""
-        if isinstance(self.guidance, Guidance):
-            return self.guidance
-        if self.guidance is not None:
-            return Guidance(joint=self.guidance)
-        return Guidance(**vars(config.diffusion.guidance))
+        asked = config.diffusion.guidance if self.guidance is None else self.guidance
+        return asked if isinstance(asked, Guidance) else Guidance(joint=asked)
 
     def detector(self, config: Config) -> DetectorConfig:
         """The detector's rule; a threshold asked for is a fixed one."""

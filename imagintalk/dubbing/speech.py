@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from imagintalk.config import Guidance
 from imagintalk.diffusion.conditions import Conditions
-from imagintalk.diffusion.guidance import Guidance, ScoreFn, guided_score
+from imagintalk.diffusion.guidance import guided_score
 from imagintalk.diffusion.sampler import SamplerOptions, generators_of
 from imagintalk.diffusion.windows import sample_windows
 from imagintalk.dubbing.parts import Parts
@@ -45,51 +46,34 @@ def imagine(
     start: (levels, frames), [MASK] = codebook size; other codes are known and stay. One take for each seed; several are
     sampled together, each with the noise that it would draw alone. What `report` raises stops it within one step.
     """
-
-    def share_of(first: int, count: int) -> Callable[[float], None]:
-        return lambda fraction: report((first + count * fraction) / len(seeds))
-
-    groups = [seeds[first : first + TAKES_AT_ONCE] for first in range(0, len(seeds), TAKES_AT_ONCE)]
-    return torch.cat(
-        [
-            _imagine_together(
-                parts, conditions, start, group, options, guidance, share_of(number * TAKES_AT_ONCE, len(group))
-            )
-            for number, group in enumerate(groups)
-        ]
-    )
-
-
-def _imagine_together(
-    parts: Parts,
-    conditions: Conditions,
-    start: Tensor,
-    seeds: Sequence[int],
-    options: SamplerOptions,
-    guidance: Guidance,
-    report: Callable[[float], None],
-) -> Tensor:
-    config, takes, device = parts.config, len(seeds), parts.device
+    config, device = parts.config, parts.device
     rate, size = config.codec.frame_rate, config.codec.codebook_size
-    together = conditions.repeat(takes)
     # Where the CPU multiplies bfloat16 itself: 1.6 times faster; log-scores move by 0.007 (deviation), measured.
     half = device.type == "cpu" and bool(torch.cpu.get_capabilities().get("avx512_bf16"))
 
-    def score_of(first: int, stop: int) -> ScoreFn:
-        return guided_score(parts.diffusion, together.window(first, stop, rate), guidance)
-
-    with torch.autocast(device.type, torch.bfloat16, enabled=half):
+    def sample_together(group: Sequence[int], report: Callable[[float], None]) -> Tensor:
+        together = conditions.repeat(len(group))
         return sample_windows(
-            score_of,
-            start.to(device).expand(takes, -1, -1),
+            lambda first, stop: guided_score(parts.diffusion, together.window(first, stop, rate), guidance),
+            start.to(device).expand(len(group), -1, -1),
             size,
-            generators_of(seeds),
+            generators_of(group),
             options,
             window=exact_ratio(config.diffusion.window_frames * rate, TOKEN_HZ),
             overlap=OVERLAP_S * rate,
             frame_rate=rate,
             notify=report,
         ).cpu()
+
+    def share_of(first: int, count: int) -> Callable[[float], None]:
+        return lambda fraction: report((first + count * fraction) / len(seeds))
+
+    firsts = range(0, len(seeds), TAKES_AT_ONCE)
+    groups = [seeds[first : first + TAKES_AT_ONCE] for first in firsts]
+    with torch.autocast(device.type, torch.bfloat16, enabled=half):
+        return torch.cat(
+            [sample_together(group, share_of(first, len(group))) for first, group in zip(firsts, groups, strict=True)]
+        )
 
 
 @torch.inference_mode()

@@ -175,16 +175,16 @@ class CodecStage(Stage):
 
     def validate(self) -> Metrics:
         losses, envelopes = [], []
+        started = bool(self.codec.quantizer.vq.layers[0]._codebook.inited)
         for example in self.validation_set:
             samples = torch.from_numpy(example.samples).to(self.accelerator.device)[None]
             latents = self.codec.encoder(samples[:, None])
-            if bool(self.codec.quantizer.vq.layers[0]._codebook.inited):
+            if started:
                 latents = self.codec.quantizer.to_latents(self.codec.to_codes(latents))
             sound = self.codec.finish(self.codec.decoder(latents)[:, 0], latents, ROUNDS)
             losses.append(float(self.objective.spectral(sound, samples)))
             envelopes.append(float(self.objective.envelope(sound, samples)))
         # Without codebooks the figure is lower and means nothing: never the best.
-        started = bool(self.codec.quantizer.vq.layers[0]._codebook.inited)
         mean = {"spectral": float(np.mean(losses)), "envelope": float(np.mean(envelopes))}
         return mean | {"score": sum(mean.values()) if started else 1e9}
 

@@ -5,12 +5,12 @@ import math
 import pytest
 import torch
 
-from imagintalk.config import Config, load_config
+from imagintalk.config import Config, Guidance, load_config
 from imagintalk.diffusion.adaln import DualAdaLnBlock, rotary_angles
 from imagintalk.diffusion.conditions import Conditions, at_codec_rate
 from imagintalk.diffusion.corruption import corrupt, stratified_times
 from imagintalk.diffusion.dit import StyleDiT
-from imagintalk.diffusion.guidance import Guidance, drop_conditions, guided_score
+from imagintalk.diffusion.guidance import drop_conditions, guided_score
 from imagintalk.diffusion.loss import diffusion_loss
 from imagintalk.diffusion.sampler import SamplerOptions, generators_of, sample
 from imagintalk.diffusion.windows import sample_windows
