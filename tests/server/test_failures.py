@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from served import Start, ask, child_of, wait_for
+from served import Start, ask, child_of, lives, wait_for
 
 from imagintalk_server.client import Client, ClientError
 from imagintalk_server.protocol import DONE, FAILED, RUNNING
@@ -51,16 +51,10 @@ def test_what_a_child_started_dies_with_it(start: Start, clip: Path) -> None:
     worker = start(silence_s=SILENCE_S)
     with Client(worker.address) as client:
         job = client.submit(ask(clip, "hangs_with_child"))
-        offspring = wait_for(lambda: [p.pid for p in psutil.Process(child_of(worker)).children()])
+        child = psutil.Process(wait_for(lambda: child_of(worker)))  # not before it is there: Process(None) is we
+        offspring = wait_for(child.children)
         assert client.wait(job).state == FAILED
-        wait_for(lambda: not any(psutil.pid_exists(pid) and _lives(pid) for pid in offspring))
-
-
-def _lives(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+        wait_for(lambda: not any(lives(process) for process in offspring))
 
 
 def test_after_three_crashes_the_clip_is_refused_and_not_the_queue(client: Client, clip: Path) -> None:
