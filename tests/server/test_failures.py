@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
+import time
 from pathlib import Path
 
 import psutil
@@ -55,6 +57,24 @@ def test_what_a_child_started_dies_with_it(start: Start, clip: Path) -> None:
         offspring = wait_for(child.children)
         assert client.wait(job).state == FAILED
         wait_for(lambda: not any(lives(process) for process in offspring))
+
+
+def test_a_stop_while_the_child_starts_waits_for_nothing(worker: Worker, client: Client, clip: Path) -> None:
+    lane = worker.lanes[0]
+    start, entered = lane._runner.start, threading.Event()
+
+    def late() -> None:
+        entered.set()
+        lane._stopping.wait(10)
+        start()
+
+    lane._runner.start = late  # type: ignore[method-assign]
+    client.submit(ask(clip, "slow", steps=10_000))
+    assert entered.wait(10)
+    began = time.monotonic()
+    worker.stop()
+    assert time.monotonic() - began < 5
+    assert child_of(worker) is None
 
 
 def test_after_three_crashes_the_clip_is_refused_and_not_the_queue(client: Client, clip: Path) -> None:
