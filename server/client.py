@@ -199,7 +199,8 @@ class Client:
                 if news.missed:
                     for number in wanted - finished.keys():
                         heard(self.job(number))
-                time.sleep(max(0.0, asked + _GAP_S - time.monotonic()))
+                gap_s = min(_GAP_S * max(len(wanted) - len(finished), 1), _LONGEST_GAP_S)
+                time.sleep(max(0.0, asked + gap_s - time.monotonic()))
             except Unreachable:
                 lost = lost or time.monotonic()
                 if time.monotonic() - lost > _AWAY_S:
@@ -209,8 +210,8 @@ class Client:
 
 
 _AWAY_S = 30.0
-_GAP_S = 0.01
-"""Between two polls: what happens close together comes in one answer."""
+_GAP_S, _LONGEST_GAP_S = 0.01, 0.2
+"""Between two polls, for each job that is waited for: what happens close together comes in one answer."""
 
 
 class _Line:
