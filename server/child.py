@@ -47,11 +47,18 @@ def main(descriptor: int, backend: Backend) -> None:
                 else:
                     inbox.put(message)
         except (EOFError, OSError):
-            os._exit(0)  # the parent is gone: nobody wants what is being made
+            _end()
 
     threading.Thread(target=listen, daemon=True).start()
     while True:
         session.handle(inbox.get())
+
+
+def _end() -> None:
+    """The parent is gone: nobody wants what is being made, nor what was started for it."""
+    if os.getpgrp() == os.getpid():  # as the parent starts us; never somebody else's group
+        os.killpg(0, signal.SIGKILL)
+    os._exit(0)
 
 
 def _be_polite() -> None:

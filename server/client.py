@@ -100,6 +100,11 @@ class Client:
         """How a job stands."""
         return Job.unpack(self._calls.ask("job", job))
 
+    def jobs_by_id(self, jobs: Sequence[int]) -> list[Job]:
+        """How these stand, in their order."""
+        groups = [tuple(jobs[first : first + _MOST_JOBS]) for first in range(0, len(jobs), _MOST_JOBS)]
+        return [Job.unpack(job) for group in groups for job in self._calls.ask("jobs_by_id", group)]
+
     def jobs(self, limit: int = 100, states: Sequence[str] = ()) -> list[Job]:
         """The newest jobs, newest first."""
         return [Job.unpack(job) for job in self._calls.ask("jobs", limit, tuple(states))]
@@ -197,9 +202,10 @@ class Client:
                 for event in news.events:
                     heard(event.job)
                 if news.missed:
-                    for number in wanted - finished.keys():
-                        heard(self.job(number))
-                time.sleep(max(0.0, asked + _GAP_S - time.monotonic()))
+                    for job in self.jobs_by_id(sorted(wanted - finished.keys())):
+                        heard(job)
+                gap_s = min(_GAP_S * max(len(wanted) - len(finished), 1), _LONGEST_GAP_S)
+                time.sleep(max(0.0, asked + gap_s - time.monotonic()))
             except Unreachable:
                 lost = lost or time.monotonic()
                 if time.monotonic() - lost > _AWAY_S:
@@ -208,9 +214,11 @@ class Client:
         return [finished[job] for job in jobs]
 
 
+_MOST_JOBS = 1000
+"""In one question."""
 _AWAY_S = 30.0
-_GAP_S = 0.01
-"""Between two polls: what happens close together comes in one answer."""
+_GAP_S, _LONGEST_GAP_S = 0.01, 0.2
+"""Between two polls, for each job that is waited for: what happens close together comes in one answer."""
 
 
 class _Line:

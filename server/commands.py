@@ -64,7 +64,8 @@ def _add_worker(subparsers: Any) -> None:
 
 
 def _action(actions: Any, name: str, words: str, module: str, function: str) -> Any:
-    parser = actions.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
+    # Whole names only: `start --background` starts the same words again without that one, and must know it by sight.
+    parser = actions.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".", allow_abbrev=False)
     parser.add_argument("--state", type=Path, metavar="FOLDER", help=_STATE_HELP)
     parser.set_defaults(run=_later(module, function))
     return parser

@@ -33,8 +33,16 @@ class Dubber:
     def __init__(self, model: str = "", device: str = "auto") -> None:
         """Raises WeightsError, OptionError."""
         self._model = model
-        self._pipeline = Pipeline.load(model or None, device)
         self._on_cpu: Pipeline | None = None
+        self._note = ""
+        """Of all that is made."""
+        try:
+            self._pipeline = Pipeline.load(model or None, device)
+        except torch.OutOfMemoryError:
+            self._note = "the GPU's memory did not suffice for the model: this was made on the CPU"
+        if self._note:  # outside of the handler, whose exception holds on to the tensors
+            free_memory()
+            self._pipeline = Pipeline.load(model or None, "cpu")
         place = self._pipeline.parts.device
         self.device = torch.cuda.get_device_name(place) if place.type == "cuda" else place.type
 
@@ -43,7 +51,14 @@ class Dubber:
         clip = Clip(path, request.start_s, request.end_s)
         options = options_of(request)
         outputs = Outputs(clip, folder / _SPEECH, options.takes, folder / REPORT)
-        result = self._with_memory_at_hand(clip, options, tell)
+        if self._note:
+            tell.note(self._note)
+        try:
+            result = self._with_memory_at_hand(clip, options, tell)
+        except RuntimeError as error:  # which is what torch raises when the machine's own memory does not suffice
+            if "DefaultCPUAllocator" not in str(error):
+                raise
+            raise MemoryError("dub a shorter range") from None
         made = provenances(self._pipeline.store, clip, options, result)
         outputs.write(result, made, report(options, result, made))
         seeds = [take.seed for take in result.takes]

@@ -65,12 +65,14 @@ class Jobs:
         self._waiting = threading.Condition(self._lock)
         self._live: dict[int, LiveJob] = {}
         self._heap: list[tuple[int, int]] = []
+        self._running = 0
         self._sweep = 0
         self.closed = False
         self.counts: Counter[str] = Counter()
         for row in journal.unfinished():
             live = LiveJob(row, _request_of(row), notes=json.loads(row.notes))
             if row.state == RUNNING:
+                self._running += 1  # as the journal has it
                 live.notes.append("the worker stopped while this ran, so it was started again")
                 with journal.transaction():
                     self._move(live, QUEUED)
@@ -84,7 +86,7 @@ class Jobs:
         with self._lock:
             if self.closed:
                 raise WorkerError("the worker is stopping; start it again")
-            waiting = sum(1 for live in self._live.values() if live.row.state == QUEUED)
+            waiting = len(self._live) - self._running
             if waiting + len(prepared) > self._limits.queued_jobs:
                 raise WorkerError(f"{waiting} jobs wait; expected at most {self._limits.queued_jobs}; try again later")
             for one in prepared:
@@ -270,8 +272,7 @@ class Jobs:
     def tally(self) -> tuple[int, int, int]:
         """Jobs queued, jobs running, bytes of the cache."""
         with self._lock:
-            running = sum(1 for live in self._live.values() if live.row.state == RUNNING)
-            return len(self._live) - running, running, self._results.total_bytes
+            return len(self._live) - self._running, self._running, self._results.total_bytes
 
     def live_paths(self) -> set[str]:
         """Files that queued and running jobs need."""
@@ -298,6 +299,7 @@ class Jobs:
         """Change the state, in the journal too. Inside of a transaction."""
         row = live.row
         check_move(row.id, row.state, state)
+        self._running += (state == RUNNING) - (row.state == RUNNING)
         row.state = state
         row.notes = json.dumps(live.notes)
         if state == RUNNING:

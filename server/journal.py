@@ -19,6 +19,8 @@ from imagintalk.errors import WorkerError
 from .protocol import FINISHED, QUEUED, RUNNING
 
 _VERSION = 1
+_LOG_PAGES = 8000
+"""Of 4 kB in the write-ahead log, after which it is folded into the file: that waits for the disk, so not too often."""
 _SCHEMA = """
 CREATE TABLE jobs (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -38,7 +40,6 @@ CREATE TABLE jobs (
     started_s REAL,
     finished_s REAL
 );
-CREATE INDEX jobs_by_state ON jobs (state);
 CREATE INDEX jobs_by_clip ON jobs (clip) WHERE crashes > 0;
 CREATE TABLE results (
     content TEXT PRIMARY KEY,
@@ -91,6 +92,7 @@ class Journal:
         try:
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=NORMAL")
+            self._connection.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
             self._set_up(path)
         except sqlite3.DatabaseError as error:
             raise WorkerError(f"{path}: the worker's journal cannot be read ({error}); move it away") from None

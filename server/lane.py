@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +21,9 @@ from .settings import Settings
 
 _WATCH_S = 0.25
 """Between two looks at the runner's memory and silence."""
+
+_ATTEMPTS = itertools.count(1)
+"""A folder for each try, since what still works on an earlier one may write there; the worker starts with none."""
 
 NOT_LOADED, IDLE = "not loaded", "idle"
 
@@ -142,7 +145,8 @@ class Lane:
 
     def _run(self, live: LiveJob) -> None:
         job = live.row.id
-        folder = Path(tempfile.mkdtemp(prefix=f"{job}-", dir=self._work))
+        folder = self._work / f"{job}-{next(_ATTEMPTS)}"
+        folder.mkdir(mode=0o700)
         self.running = job
         try:
             if not self._runner.alive:
@@ -187,6 +191,8 @@ class Lane:
         """Listen to the runner until the job is over. Raises RunnerGone, _Stuck."""
         heard = watched = time.monotonic()
         while True:
+            if self._stopping.is_set():  # `stop` may have come before the runner that it ends was there
+                raise _Stuck("the worker stops")
             message = self._runner.receive(_WATCH_S)
             now = time.monotonic()
             if message is not None:

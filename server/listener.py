@@ -117,7 +117,11 @@ class Listener(Server):
                 time.sleep(0.05)
             return
         self.clients.add(sock)
-        self._accept_method(sock)
+        try:
+            self._accept_method(sock)
+        except OSError as error:  # no second handle for it
+            warn("accept", reason=str(error))
+            self._leave(sock)
 
     def _accept_method(self, sock: socket.socket) -> None:
         with self._lock:

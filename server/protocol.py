@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Version of everything in this file. Worker and client must have the same."""
 
 UPLOADED = "upload:"

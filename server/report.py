@@ -30,13 +30,18 @@ def stop(args: argparse.Namespace) -> int:
     with asking(args.state) as client:
         client.shutdown()
     until = time.monotonic() + _STOP_S
-    while address.pid is not None and psutil.pid_exists(address.pid):
-        if psutil.Process(address.pid).status() == psutil.STATUS_ZOMBIE:
-            break
+    while address.pid is not None and _lives(address.pid):
         if time.monotonic() > until:
             raise WorkerError(f"the worker, process {address.pid}, did not stop within {_STOP_S:g} s")
         time.sleep(0.05)
     return 0
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def status(args: argparse.Namespace) -> int:

@@ -102,6 +102,13 @@ class Guest(rpyc.Service):
         return self._worker.jobs.view(_int(job)).pack()
 
     @_answers
+    def exposed_jobs_by_id(self, jobs: tuple[int, ...]) -> tuple[Any, ...]:
+        """Packed Jobs, in the order asked for."""
+        if not isinstance(jobs, tuple) or len(jobs) > MOST_JOBS:
+            raise WorkerError(f"expected a tuple of at most {MOST_JOBS} jobs")
+        return tuple(self._worker.jobs.view(_int(job)).pack() for job in jobs)
+
+    @_answers
     def exposed_jobs(self, limit: int, states: tuple[str, ...]) -> tuple[Any, ...]:
         """Packed Jobs, newest first, of these states or all."""
         if not isinstance(states, tuple):

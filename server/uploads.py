@@ -35,7 +35,10 @@ class Uploads:
                 whole.touch()  # so that it is not the oldest
                 return size
             self._make_room(size, keep=whole)
-            return self._have(sha256)
+            have = self._have(sha256)
+            if have >= size:  # killed between the last byte and the name; or it is more than was promised
+                self._finish(sha256, self._part(sha256), whole)
+            return have
 
     def add(self, sha256: str, size: int, offset: int, chunk: bytes) -> int:
         """Take the next bytes; how many are here then. Those at another offset than the end change nothing.
@@ -86,13 +89,14 @@ class Uploads:
         return part.stat().st_size if part.exists() else 0
 
     def _make_room(self, size: int, keep: Path) -> None:
-        files = sorted((path for path in self.folder.iterdir()), key=lambda path: path.stat().st_mtime)
-        total = sum(path.stat().st_size for path in files) + size
+        others = [path for path in self.folder.iterdir() if path.name.removesuffix(_PART) != keep.name]
+        others.sort(key=lambda path: path.stat().st_mtime)
+        total = sum(path.stat().st_size for path in others) + size
         in_use = self._in_use()
-        for path in files:
+        for path in others:
             if total <= self._total_bytes:
                 return
-            if str(path) not in in_use and path.name.removesuffix(_PART) != keep.name:
+            if str(path) not in in_use:
                 total -= path.stat().st_size
                 path.unlink()
         if total > self._total_bytes:

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import shutil
+import ssl
 import threading
 import time
 from dataclasses import asdict
@@ -34,7 +35,7 @@ from .protocol import ClipRequest, Face, Hello, Result, ResultFile, Status
 from .results import Results
 from .security import Doorkeeper, is_loopback, read_or_make_token, server_tls
 from .service import Guest, hello_of
-from .settings import Settings
+from .settings import LOOPBACK, Settings
 from .uploads import Uploads
 
 if TYPE_CHECKING:
@@ -75,14 +76,16 @@ class Worker:
         self._cluster = self._make_lanes()
         self._began = time.monotonic()
         self._stop = threading.Event()
-        self._listener = self._listen(Doorkeeper(self._token, tls, limits.stall_s))
+        self._listener = self._listen(settings.host, settings.port, tls)
+        # Behind TLS, clients on this machine have a door of their own: they hold the token and no certificate.
+        self._near = self._listen(LOOPBACK, 0, None) if tls else self._listener
 
-    def _listen(self, doorkeeper: Doorkeeper) -> Listener:
+    def _listen(self, host: str, port: int, tls: ssl.SSLContext | None) -> Listener:
         """On the port that is asked for; else on that of a worker which was killed here, for its clients wait there."""
-        host, port = self.settings.host, self.settings.port
+        doorkeeper = Doorkeeper(self._token, tls, self.settings.limits.stall_s)
         before = Address.of_state(self.settings.state)
-        wanted = [before.port] if port == 0 and before is not None and before.host == host else []
-        for attempt in (*wanted, port):
+        again = port == 0 and tls is None and before is not None and before.host == host
+        for attempt in (before.port, port) if again and before is not None else (port,):
             try:
                 return Listener(self._welcome, host, attempt, doorkeeper, self.settings.limits)
             except OSError as error:
@@ -110,9 +113,18 @@ class Worker:
 
     @property
     def address(self) -> Address:
-        """Where it listens, and what a client on this machine needs to be let in."""
-        certificates = str(self.settings.certificates) if self.settings.certificates else None
-        return Address(self.settings.host, self._listener.port, self._token, certificates, os.getpid())
+        """Where it listens for this machine, and what a client there needs to be let in."""
+        host = self.settings.host if self._near is self._listener else LOOPBACK
+        return Address(host, self._near.port, self._token, None, os.getpid())
+
+    @property
+    def _listeners(self) -> set[Listener]:
+        return {self._listener, self._near}
+
+    @property
+    def port(self) -> int:
+        """Where it listens on the address of its settings."""
+        return int(self._listener.port)
 
     @property
     def device(self) -> str:
@@ -126,13 +138,14 @@ class Worker:
             lane.start()
         if self._cluster is not None:
             self._cluster.start()
-        self._listener.open()
-        threading.Thread(target=self._listener.start, name="listener", daemon=True).start()
+        for listener in self._listeners:
+            listener.open()
+            threading.Thread(target=listener.start, name="listener", daemon=True).start()
         with whole_file(self.settings.state / WORKER_FILE) as partial:
             partial.touch(mode=0o600)
             public = {name: value for name, value in asdict(self.address).items() if name != "token"}
             partial.write_text(json.dumps(public), encoding="utf-8")
-        note("started", address=f"{self.settings.host}:{self._listener.port}", pid=os.getpid())
+        note("started", address=f"{self.settings.host}:{self.port}", pid=os.getpid())
 
     def wait(self) -> None:
         """Until somebody asks to stop."""
@@ -147,7 +160,8 @@ class Worker:
         self._stop.set()
         self.jobs.close()
         self.events.close()
-        self._listener.close()
+        for listener in self._listeners:
+            listener.close()
         if self._cluster is not None:
             self._cluster.stop()
         for lane in self.lanes:
@@ -213,11 +227,11 @@ class Worker:
     def status(self) -> Status:
         """Everything that can be seen from outside."""
         queued, running, cache_bytes = self.jobs.tally()
-        counts = self.jobs.counts | {"dropped connections": self._listener.dropped}
+        counts = self.jobs.counts | {"dropped connections": sum(listener.dropped for listener in self._listeners)}
         return Status(
             version=program_version(),
             pid=os.getpid(),
-            address=f"{self.settings.host}:{self._listener.port}",
+            address=f"{self.settings.host}:{self.port}",
             uptime_s=time.monotonic() - self._began,
             model=self.card.name,
             device=self.device,
@@ -225,7 +239,7 @@ class Worker:
             queued=queued,
             running=running,
             counts=tuple(sorted(counts.items())),
-            connections=self._listener.connections,
+            connections=sum(listener.connections for listener in self._listeners),
             cache_bytes=cache_bytes,
             cache_limit_bytes=self.settings.limits.cache_bytes,
             memory_bytes=int(psutil.Process().memory_info().rss),

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from imagintalk_server.address import Address
 from imagintalk_server.client import Client, ClientError
 from imagintalk_server.protocol import ClipRequest
@@ -41,6 +43,14 @@ def child_of(worker: Worker) -> int | None:
     """Process id of the child of a worker with one lane."""
     pid: int | None = worker.lanes[0]._runner.pid  # type: ignore[attr-defined]
     return pid
+
+
+def lives(process: psutil.Process) -> bool:
+    """Whether it still runs: neither gone, nor dead and not yet collected."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 class Served:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from pipelines import speech_of
 from served import Start, ask, wait_for
@@ -55,3 +60,36 @@ def test_all_clips_come_back_though_a_machine_dies(cluster: Any, start: Start, t
 def test_a_cluster_that_is_not_there_is_told(start: Start) -> None:
     with pytest.raises(WorkerError, match="cannot be joined"):
         start(cluster="auto")
+
+
+def test_a_cluster_is_reached_through_its_client_port(start: Start, clip: Path) -> None:
+    """ray://, as from a machine that is no node of it."""
+    port = free_port()
+    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--num-cpus=1"]
+    ports = [f"--port={free_port()}", f"--ray-client-server-port={port}", "--include-dashboard=false"]
+    head = psutil.Popen([*command, *ports, "--disable-usage-stats"], stdout=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: _listens(port), 120)
+        worker = start(cluster=f"ray://127.0.0.1:{port}")
+        with Client(worker.address) as client:
+            jobs = client.submit_batch([ask(clip, "slow", seed=seed) for seed in range(3)])
+            assert [job.state for job in client.wait_all(jobs)] == [DONE] * 3
+            for seed, job in enumerate(jobs):
+                assert Path(client.result(job).takes[0].path).read_bytes() == speech_of(clip, seed)
+        worker.stop()
+    finally:
+        ray.shutdown()
+        for process in (*head.children(recursive=True), head):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) == 0
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
+import time
 from pathlib import Path
 
 import psutil
 import pytest
-from served import Start, ask, child_of, wait_for
+from served import Start, ask, child_of, lives, wait_for
 
 from imagintalk_server.client import Client, ClientError
 from imagintalk_server.protocol import DONE, FAILED, RUNNING
@@ -51,16 +53,28 @@ def test_what_a_child_started_dies_with_it(start: Start, clip: Path) -> None:
     worker = start(silence_s=SILENCE_S)
     with Client(worker.address) as client:
         job = client.submit(ask(clip, "hangs_with_child"))
-        offspring = wait_for(lambda: [p.pid for p in psutil.Process(child_of(worker)).children()])
+        child = psutil.Process(wait_for(lambda: child_of(worker)))  # not before it is there: Process(None) is we
+        offspring = wait_for(child.children)
         assert client.wait(job).state == FAILED
-        wait_for(lambda: not any(psutil.pid_exists(pid) and _lives(pid) for pid in offspring))
+        wait_for(lambda: not any(lives(process) for process in offspring))
 
 
-def _lives(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+def test_a_stop_while_the_child_starts_waits_for_nothing(worker: Worker, client: Client, clip: Path) -> None:
+    lane = worker.lanes[0]
+    start, entered = lane._runner.start, threading.Event()
+
+    def late() -> None:
+        entered.set()
+        lane._stopping.wait(10)
+        start()
+
+    lane._runner.start = late  # type: ignore[method-assign]
+    client.submit(ask(clip, "slow", steps=10_000))
+    assert entered.wait(10)
+    began = time.monotonic()
+    worker.stop()
+    assert time.monotonic() - began < 5
+    assert child_of(worker) is None
 
 
 def test_after_three_crashes_the_clip_is_refused_and_not_the_queue(client: Client, clip: Path) -> None:

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from kills import kill_at_random
 from pipelines import speech_of
-from served import HERE, Served, ask, wait_for
+from served import HERE, Served, ask, lives, wait_for
 
 from imagintalk_server.client import Client
 from imagintalk_server.protocol import DONE, QUEUED, RUNNING
@@ -40,7 +40,7 @@ def test_a_killed_worker_loses_no_take_and_no_queued_clip(served: list[Served], 
         wait_for(lambda: client.job(running).stage == "imagining the speech")
         child = psutil.Process(served[0].process.pid).children()[0]
         served[0].kill()
-    wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, 2)
+    wait_for(lambda: not lives(child), 2)
     found = states(served[0].state)
     assert found == {done.id: DONE, running: RUNNING, queued[0]: QUEUED, queued[1]: QUEUED}
     served.append(Served(served[0].state))
@@ -50,6 +50,15 @@ def test_a_killed_worker_loses_no_take_and_no_queued_clip(served: list[Served], 
         assert "the worker stopped while this ran" in again[0].notes[0]
         for job, seed in ((done.id, 1), (running, 2), (queued[0], 3), (queued[1], 4)):
             assert Path(client.result(job).takes[0].path).read_bytes() == speech_of(clip, seed)
+
+
+def test_nothing_outlives_a_killed_worker(served: list[Served], clip: Path) -> None:
+    with Client(served[0].address) as client:
+        client.submit(ask(clip, "hangs_with_child"))
+        child = wait_for(psutil.Process(served[0].process.pid).children)[0]
+        offspring = [child, *wait_for(child.children)]
+    served[0].kill()
+    wait_for(lambda: not any(lives(process) for process in offspring), 5)
 
 
 def test_a_client_waits_through_a_restart(served: list[Served], tmp_path: Path, clip: Path) -> None:

@@ -14,6 +14,7 @@ from imagintalk.config import Config, load_config
 from imagintalk.dubbing.options import DubOptions
 from imagintalk.types import Clip
 from imagintalk_server import dubber
+from imagintalk_server.protocol import ClipRequest
 from imagintalk_server.session import Tell
 
 
@@ -73,3 +74,29 @@ def test_the_cpu_is_the_last_resort(monkeypatch: pytest.MonkeyPatch, config: Con
 
 def test_enough_memory_says_nothing(monkeypatch: pytest.MonkeyPatch, config: Config) -> None:
     assert run(monkeypatch, narrow(config, fits=10**6), narrow(config, fits=0))[1] == []
+
+
+def test_a_model_that_does_not_fit_is_loaded_on_the_cpu(monkeypatch: pytest.MonkeyPatch, config: Config) -> None:
+    cpu = narrow(config, fits=10**6, device="cpu")
+
+    def load(model: None, device: str) -> Narrow:
+        if device == "auto":
+            raise torch.OutOfMemoryError("of the model")
+        return cpu
+
+    monkeypatch.setattr(dubber.Pipeline, "load", load)
+    found = dubber.Dubber()
+    assert found.device == "cpu"
+    assert "for the model" in found._note
+
+
+def test_too_little_memory_of_the_machine_is_told_as_such(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def greedy(clip: Clip, options: DubOptions, notify: object) -> None:
+        torch.empty(2**60, dtype=torch.uint8)
+
+    pipeline = narrow(load_config("small"), fits=0)
+    pipeline.run = greedy  # type: ignore[assignment, method-assign]
+    monkeypatch.setattr(dubber.Pipeline, "load", lambda model, device: pipeline)
+    tell = Tell(lambda stage, fraction: None, lambda sentence: None)
+    with pytest.raises(MemoryError, match="shorter range"):
+        dubber.Dubber().dub(ClipRequest("a.mp4"), tmp_path / "a.mp4", tmp_path, tell)

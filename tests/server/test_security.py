@@ -115,7 +115,7 @@ def test_tls_needs_a_certificate_of_our_ca(start: Start, tmp_path: Path, clip: P
     make(tmp_path / "ours", ["127.0.0.1", "localhost"], token)
     make(tmp_path / "theirs", ["127.0.0.1"], token)
     worker = start(host="0.0.0.0", certificates=tmp_path / "ours" / "server")
-    port = worker.address.port
+    port = worker.port
     with Client(Address.remote("127.0.0.1", port, tmp_path / "ours" / "client")) as client:
         assert client.wait(client.submit(ask(clip))).state == DONE
     with (
@@ -124,7 +124,7 @@ def test_tls_needs_a_certificate_of_our_ca(start: Start, tmp_path: Path, clip: P
     ):
         client.hello()
     bare = ssl.create_default_context(cafile=str(tmp_path / "ours" / "client" / "ca.pem"))
-    with connect(worker.address) as sock:
+    with connect(Address("127.0.0.1", port, token)) as sock:
         assert _answer_over_tls(bare, sock, opening(token)) == b""
     with pytest.raises(Unreachable), Client(Address("127.0.0.1", port, token)) as client:
         client.hello()
@@ -294,9 +294,9 @@ def test_strangers_make_way_behind_tls_too(start: Start, tmp_path: Path) -> None
     make(tmp_path / "ours", ["127.0.0.1"], read_or_make_token(tmp_path / "state"))
     worker = start({"strangers": 4}, certificates=tmp_path / "ours" / "server")
     threads = threading.active_count()
-    half_open = [connect(worker.address) for _ in range(20)]
+    half_open = [connect(Address("127.0.0.1", worker.port, "")) for _ in range(20)]
     wait_for(lambda: threading.active_count() <= threads + 5)
-    with Client(Address.remote("127.0.0.1", worker.address.port, tmp_path / "ours" / "client")) as client:
+    with Client(Address.remote("127.0.0.1", worker.port, tmp_path / "ours" / "client")) as client:
         assert client.hello().local
     for sock in half_open:
         sock.close()

@@ -110,6 +110,19 @@ def test_another_content_than_promised_is_thrown_away(uploads: Uploads) -> None:
     assert uploads.begin(digest(b"good"), 4) == 0
 
 
+def test_an_upload_that_was_killed_before_it_had_its_name_is_whole(uploads: Uploads) -> None:
+    (uploads.folder / f"{digest(b'good')}.part").write_bytes(b"good")
+    assert uploads.begin(digest(b"good"), 4) == 4
+    assert uploads.find(f"upload:{digest(b'good')}").read_bytes() == b"good"
+
+
+def test_an_upload_that_was_killed_and_is_damaged_starts_anew(uploads: Uploads) -> None:
+    (uploads.folder / f"{digest(b'good')}.part").write_bytes(b"evil")
+    with pytest.raises(WorkerError, match="send it again"):
+        uploads.begin(digest(b"good"), 4)
+    assert uploads.begin(digest(b"good"), 4) == 0
+
+
 @pytest.mark.parametrize("name", ["../../etc/passwd", "A" * 64, "a" * 63, "", "a" * 64 + "\n"])
 def test_only_digests_name_uploads(uploads: Uploads, name: str) -> None:
     for call in (lambda: uploads.begin(name, 1), lambda: uploads.add(name, 1, 0, b"x"), lambda: uploads.find(name)):

@@ -55,6 +55,17 @@ def test_a_worker_is_started_in_the_background_asked_and_stopped(tmp_path: Path)
     assert gone.stderr.startswith("imagintalk: no worker runs in")
 
 
+def test_a_worker_behind_tls_is_asked_and_stopped_from_its_own_machine(tmp_path: Path) -> None:
+    state, made = tmp_path / "state", tmp_path / "made"
+    assert main(["worker", "certificates", "-o", str(made), "--host", "worker.example", "--state", str(state)]) == 0
+    door = ["--listen", "0.0.0.0:0", "--certificates", made / "server"]
+    started = cli("worker", "start", "--background", *door, "--state", state)
+    assert started.returncode == 0, started.stderr
+    told = cli("worker", "status", "--state", state)
+    assert cli("worker", "stop", "--state", state).returncode == 0
+    assert "0.0.0.0:" in told.stdout, told.stderr
+
+
 def test_status_jobs_cancel_and_forget(
     client: Client, state: Path, clip: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
