@@ -198,8 +198,9 @@ def test_dub_by_the_worker_is_dub_itself(
     here, there, report = (tmp_path / name for name in ("here.wav", "there.wav", "report.json"))
     assert main([*common, "-o", str(here), "--model", str(tiny_model), "--device", "cpu"]) == 0
     assert main([*common, "-o", str(there), "--report", str(report), *state]) == 0
-    one, other = (soundfile.read(path, dtype="int16")[0] for path in (here, there))
-    assert (one == other).all()
+    one, other = (soundfile.read(path, dtype="int16")[0].astype(int) for path in (here, there))
+    # Not to the last bit: how many threads a sum is shared out to depends on what else the process and machine do.
+    assert abs(one - other).max() <= 2
     assert json.loads(report.read_text())["samples"] == len(one) == 9600
     video = tmp_path / "dubbed.mp4"
     assert main([*common, "-o", str(video), *state]) == 0
