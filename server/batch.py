@@ -149,20 +149,25 @@ class Batch:
         self._known = _read_record(record)
 
     def run(self, items: list[Item]) -> tuple[list[tuple[Item, str]], int]:
-        """The items that failed with their reasons, and how many were there already."""
+        """The items that failed with their reasons, and how many were there already. Ctrl-C cancels what is left."""
         todo: dict[int, tuple[Item, str]] = {}
         failures: list[tuple[Item, str]] = []
         skipped = 0
-        for item in items:
-            digest = _digest(item, self._hello)
-            if digest == self._known.get(item.outputs[0].name) and all(path.is_file() for path in item.outputs):
-                skipped += 1
-                continue
-            try:
-                todo[self._submit(item)] = (item, digest)
-            except (ImaginTalkError, ClientError) as error:
-                failures.append((item, " ".join(str(error).split())))
-        failures += self._collect(todo)
+        try:
+            for item in items:
+                digest = _digest(item, self._hello)
+                if digest == self._known.get(item.outputs[0].name) and all(path.is_file() for path in item.outputs):
+                    skipped += 1
+                    continue
+                try:
+                    todo[self._submit(item)] = (item, digest)
+                except (ImaginTalkError, ClientError) as error:
+                    failures.append((item, " ".join(str(error).split())))
+            failures += self._collect(todo)
+        except KeyboardInterrupt:
+            for job in todo:
+                self._client.cancel(job)
+            raise
         return failures, skipped
 
     def _submit(self, item: Item) -> int:
@@ -174,7 +179,7 @@ class Batch:
         return self._client.submit(request)
 
     def _collect(self, todo: dict[int, tuple[Item, str]]) -> list[tuple[Item, str]]:
-        """Wait for the jobs and bring each result as it comes; Ctrl-C cancels what is left."""
+        """Wait for the jobs and bring each result as it comes."""
         failures = []
         with _bar(len(todo)) as advance:
 
@@ -190,12 +195,7 @@ class Batch:
                     failures.append((item, " ".join(str(error).split())))
                 advance()
 
-            try:
-                self._client.wait_all(list(todo), heard)
-            except KeyboardInterrupt:
-                for job in todo:
-                    self._client.cancel(job)
-                raise
+            self._client.wait_all(list(todo), heard)
         return failures
 
     def _bring(self, job: int, item: Item, digest: str) -> None:

@@ -16,9 +16,9 @@ from served import Start, ask, wait_for
 
 from imagintalk.cli import main
 from imagintalk.errors import ImaginTalkError
-from imagintalk_server.batch import find_items
+from imagintalk_server.batch import Batch, find_items
 from imagintalk_server.client import Client
-from imagintalk_server.protocol import DONE, ClipRequest
+from imagintalk_server.protocol import CANCELLED, DONE, ClipRequest
 from imagintalk_server.settings import FACES, PIPELINE, Backend
 from imagintalk_server.worker import Worker
 
@@ -155,6 +155,31 @@ def test_a_batch_dubs_a_folder_and_goes_on_where_it_stopped(
     assert worker.jobs.counts["submitted"] == before + 1
     assert batch(footage, more=("--seed", "5")) == 0
     assert (out / "a.wav").read_bytes() == speech_of(footage / "a.mp4", 5)
+
+
+@pytest.mark.parametrize("during", ["submit", "wait_all"])
+def test_a_batch_that_is_interrupted_leaves_no_job_behind(
+    worker: Worker, footage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, during: str
+) -> None:
+    base = ClipRequest(path="", emotion="slow", steps=500)
+    items = list(find_items([str(footage)], tmp_path, base))
+    with Client(worker.address) as client:
+        plain, calls = getattr(client, during), 0
+
+        def interrupted(*values: object) -> object:
+            nonlocal calls
+            calls += 1
+            if during == "wait_all" or calls == 3:
+                raise KeyboardInterrupt
+            return plain(*values)
+
+        monkeypatch.setattr(client, during, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            Batch(client, tmp_path / "record").run(items)
+        monkeypatch.undo()
+        states = [job.state for job in client.wait_all([job.id for job in client.jobs()])]
+    assert states == [CANCELLED] * (2 if during == "submit" else 3)
+    assert not list(tmp_path.glob("*.wav"))
 
 
 def test_a_batch_tells_each_failure_in_a_line(
