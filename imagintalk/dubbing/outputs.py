@@ -11,7 +11,7 @@ from typing import Any
 from imagintalk.errors import OutputError
 from imagintalk.media.audio import write_wav
 from imagintalk.media.files import check_place, whole_file
-from imagintalk.media.mux import VIDEO_SUFFIXES, write_video
+from imagintalk.media.mux import VIDEO_SUFFIXES, check_container, write_video
 from imagintalk.provenance import Provenance
 from imagintalk.types import Clip, DubResult
 
@@ -20,7 +20,10 @@ class Outputs:
     """The files that a dub will write. Checked when made, so that a wrong name costs no waiting."""
 
     def __init__(self, clip: Clip, out: Path, takes: int, report: Path | None) -> None:
-        """out: a .wav or video file; several takes write name_1, name_2, ... beside it. Raises OutputError."""
+        """out: a .wav or video file; several takes write name_1, name_2, ... beside it.
+
+        Raises OutputError, also where the video file cannot hold the clip's picture as it is.
+        """
         self.clip, self.report = clip, report
         self.takes = (
             [out]
@@ -37,6 +40,8 @@ class Outputs:
             if path.exists() and path.samefile(clip.path):
                 raise OutputError(f"{path}: is the clip itself; choose another name")
             check_place(path)
+        if out.suffix.lower() in VIDEO_SUFFIXES:
+            check_container(clip, out)
 
     def write(self, result: DubResult, made: Sequence[Provenance], report: dict[str, Any]) -> None:
         """Write everything under temporary names, then move all into place. Raises OutputError, ClipError."""

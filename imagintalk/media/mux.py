@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from imagintalk.errors import ClipError, OutputError
 from imagintalk.media.container import open_media, picture_start, picture_stream, readable_packets
 from imagintalk.media.files import whole_file
 from imagintalk.media.video import seconds
+from imagintalk.rates import SAMPLE_RATE
 from imagintalk.types import Clip, Speech
 
 _SOUND = {
@@ -35,6 +38,8 @@ _SOUND = {
 """Codec and samples per second of the sound, by what the container is made for; 48 kHz is what Opus plays at."""
 
 VIDEO_SUFFIXES = tuple(_SOUND)
+
+_TRIED_S = 0.1
 
 _AUDIO_BLOCK = 1 << 14
 """Samples handed to the encoder at once."""
@@ -76,6 +81,22 @@ def write_video(source: Path, clip: Clip, speech: Speech, out: Path, comment: st
                     f"{out}: a {suffix} file cannot hold this picture ({picture.codec_context.name}) as it is;"
                     f" write a .mkv file instead ({error})"
                 ) from None
+
+
+def check_container(clip: Clip, out: Path) -> None:
+    """What `write_video` would raise of the container only after the work: the first tenth of a second is tried.
+
+    Raises OutputError (unknown container, one that cannot hold this picture) and ClipError.
+    """
+    end = clip.start_s + _TRIED_S
+    start_of_clip = replace(clip, end_s=end if clip.end_s is None else min(end, clip.end_s))
+    silence = Speech(np.zeros(round(_TRIED_S * SAMPLE_RATE), np.float32), SAMPLE_RATE)
+    with tempfile.TemporaryDirectory() as folder:
+        tried = Path(folder) / f"tried{out.suffix}"
+        try:
+            write_video(clip.path, start_of_clip, silence, tried)
+        except OutputError as error:
+            raise OutputError(str(error).replace(str(tried), str(out))) from None
 
 
 def _write(

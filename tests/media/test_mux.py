@@ -12,7 +12,7 @@ from coded_video import MakeVideo, index_of, steady
 
 from imagintalk.errors import OutputError
 from imagintalk.media.audio import read_audio
-from imagintalk.media.mux import VIDEO_SUFFIXES, write_video
+from imagintalk.media.mux import VIDEO_SUFFIXES, check_container, write_video
 from imagintalk.media.probe import probe
 from imagintalk.media.video import read_frames
 from imagintalk.rates import SAMPLE_RATE
@@ -106,3 +106,14 @@ def test_what_cannot_be_written(make_video: MakeVideo, tmp_path: Path) -> None:
             write_video(clip.path, clip, speech(1.0, 0.5), out)
     assert list(tmp_path.iterdir()) == [clip.path]
     assert ".webm" in VIDEO_SUFFIXES
+
+
+@pytest.mark.parametrize(("start", "end"), [(0.0, None), (0.52, 0.56)])
+def test_a_container_that_cannot_hold_the_picture_is_told_before_the_work(
+    make_video: MakeVideo, tmp_path: Path, start: float, end: float | None
+) -> None:
+    clip = Clip(make_video("v.mp4", *steady(25, 25)), start, end)
+    check_container(clip, tmp_path / "o.mkv")
+    with pytest.raises(OutputError, match=r"o\.webm: a \.webm file cannot hold this picture \(h264\)"):
+        check_container(clip, tmp_path / "o.webm")
+    assert list(tmp_path.iterdir()) == [clip.path]
