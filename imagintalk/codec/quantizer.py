@@ -62,7 +62,12 @@ class ResidualQuantizer(ResidualVectorQuantizer):
         residual = vectors[:, None]
         codes = torch.zeros(len(vectors), 1, 0, dtype=torch.int64, device=vectors.device)
         for book in self.codebooks[:levels]:
-            error = book.square().sum(dim=1) - 2 * residual @ book.T + residual.square().sum(dim=2, keepdim=True)
+            # |r - b|^2 = [r, 1, |r|^2] . [-2 b, |b|^2, 1]: one product instead of a product and three passes over it.
+            length = residual.square().sum(dim=2, keepdim=True)
+            entries = torch.cat(
+                [-2 * book, book.square().sum(dim=1, keepdim=True), torch.ones_like(book[:, :1])], dim=1
+            )
+            error = torch.cat([residual, torch.ones_like(length), length], dim=2) @ entries.T
             chosen = error.flatten(1).topk(min(beam, error[0].numel()), largest=False).indices
             parent, code = chosen // len(book), chosen % len(book)
             residual = residual.gather(1, parent[..., None].expand(-1, -1, residual.shape[2])) - book[code]

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-CORPORA = ("grid", "drawn", "ravdess", "mead", "lrs3", "speech")
+CORPORA = ("grid", "drawn", "ravdess", "mead", "lrs3", "speech", "restyled")
 DEFAULT_CACHE = Path("cache")
 
 
@@ -23,7 +23,8 @@ def add_parser(subparsers: Any) -> None:
         "root",
         type=Path,
         nargs="?",
-        help="the corpus' folder as its authors publish it; `drawn` needs none: it is drawn into the cache",
+        help="the corpus' folder as its authors publish it; `drawn` needs none: it is drawn into the cache, nor does "
+        "`restyled`: GRID's and the drawn recordings in other voices and emotions, once they and RAVDESS are prepared",
     )
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="where to (default: %(default)s)")
     parser.add_argument(
@@ -41,9 +42,16 @@ def run(args: argparse.Namespace) -> int:
     from imagintalk.config import load_config
     from imagintalk.console import progress_bar, warn
     from imagintalk.data import corpora
+    from imagintalk.data.cache import RESTYLED
     from imagintalk.data.prepare import prepare
+    from imagintalk.data.restyled import restyle_cache
     from imagintalk.errors import OptionError
 
+    if args.corpus == RESTYLED:
+        with progress_bar() as notify:
+            count = restyle_cache(args.cache, notify, args.workers)
+        print(f"{RESTYLED}: {count} recordings in {args.cache / RESTYLED}")
+        return 0
     if args.root is None and args.corpus != "drawn":
         raise OptionError(f"prepare {args.corpus}: expected the folder of the corpus, got none")
     style = load_config(args.config).style

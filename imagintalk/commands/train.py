@@ -30,6 +30,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--precision", choices=("bf16", "no"), default="bf16")
     parser.add_argument(
+        "--start-from", type=Path, metavar="MODEL", help="folder of a model whose weights of this stage are trained on"
+    )
+    parser.add_argument(
         "--published",
         metavar="FILE",
         help="weights to take, a file or a name of `imagintalk weights list`: lips keeps a front end frozen, codec "
@@ -55,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         device=args.device,
         precision=args.precision,
+        start_from=args.start_from,
         published=args.published,
     )
     with progress_bar() as notify:

@@ -6,9 +6,10 @@ cache/<corpus>/<name>.<part>.npz   sound, voice, picture
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,12 @@ from imagintalk.data.levels import gain_of
 from imagintalk.data.recording import Recording, Words
 from imagintalk.data.splits import Split
 from imagintalk.errors import DataError
+from imagintalk.media.files import whole_file
 from imagintalk.types import Emotion
 
 Arrays = dict[str, NDArray[Any]]
+RESTYLED = "restyled"
+"""The corpus that is made of others (`data/restyled.py`); only the score network is trained on it."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class Example:
     intensity: float | None
     folder: Path
     source: Path
+    content_of: tuple[str, str] | None = None
+    """Corpus and name of the recording whose content tokens count, where it is said in another manner."""
 
     def part(self, part: str) -> Arrays:
         """All arrays of one part. Raises DataError when it was not prepared."""
@@ -76,21 +82,44 @@ def name_of(recording: Recording) -> str:
     return f"{recording.talker}_{recording.stem}"
 
 
+def write_part(path: Path, arrays: Arrays) -> None:
+    """Write all arrays of one part, whole or not at all. Raises OutputError."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    with whole_file(path) as partial:
+        partial.write_bytes(buffer.getvalue())
+
+
 def write_index(folder: Path, corpus: str, recordings: Iterable[Recording]) -> None:
     """List the recordings that were prepared whole."""
+    write_examples(
+        folder,
+        corpus,
+        [
+            Example(
+                corpus=corpus,
+                name=name_of(r),
+                talker=r.talker,
+                split=r.split,
+                has_picture=r.has_picture,
+                words=r.words,
+                text=r.text,
+                emotion=r.emotion,
+                intensity=r.intensity,
+                folder=folder,
+                source=r.path.resolve(),
+            )
+            for r in recordings
+        ],
+    )
+
+
+def write_examples(folder: Path, corpus: str, examples: Iterable[Example]) -> None:
+    """Write the index of a corpus."""
+    left_out = {"corpus", "folder"}
     entries = [
-        {
-            "name": name_of(r),
-            "talker": r.talker,
-            "split": r.split,
-            "has_picture": r.has_picture,
-            "words": r.words,
-            "text": r.text,
-            "emotion": r.emotion,
-            "intensity": r.intensity,
-            "source": str(r.path.resolve()),
-        }
-        for r in recordings
+        {f.name: getattr(e, f.name) for f in fields(e) if f.name not in left_out} | {"source": str(e.source)}
+        for e in examples
     ]
     (folder / "index.json").write_text(json.dumps({"corpus": corpus, "recordings": entries}, indent=1))
 
@@ -107,6 +136,8 @@ def read_cache(root: Path, corpora: Iterable[str] | None = None) -> list[Example
             entry["words"] = tuple((float(a), float(b), str(w)) for a, b, w in entry["words"])
             entry["emotion"] = None if entry["emotion"] is None else Emotion(entry["emotion"])
             entry["source"] = Path(entry["source"])
+            if entry.get("content_of"):
+                entry["content_of"] = tuple(entry["content_of"])
             examples.append(Example(corpus=content["corpus"], folder=index.parent, **entry))
     if not examples:
         what = "any corpus" if wanted is None else " or ".join(sorted(wanted))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import io
 import multiprocessing
 import os
 from collections.abc import Callable
@@ -14,11 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imagintalk.config import StyleConfig
-from imagintalk.data.cache import name_of, write_index
+from imagintalk.data.cache import name_of, write_index, write_part
 from imagintalk.data.recording import Recording
 from imagintalk.errors import DataError, ImaginTalkError
 from imagintalk.media.audio import read_audio
-from imagintalk.media.files import whole_file
 from imagintalk.rates import EAR_SAMPLE_RATE, SAMPLE_RATE, SAMPLES_PER_TOKEN, SAMPLES_PER_VIDEO_FRAME
 from imagintalk.types import Clip, Notify, Progress
 
@@ -48,7 +46,7 @@ def prepare(
     failures: dict[str, str] = {}
     workers = workers or os.cpu_count() or 1
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=one_thread) as pool:
         waiting = {pool.submit(prepare_one, r, folder, parts, style): r for r in recordings}
         for count, done in enumerate(as_completed(waiting), 1):
             recording = waiting[done]
@@ -64,7 +62,8 @@ def prepare(
     return [f"{name}: {reason}" for name, reason in sorted(failures.items())]
 
 
-def _one_thread() -> None:
+def one_thread() -> None:
+    """What each process of a pool starts with: the pool has one a core."""
     import torch
 
     torch.set_num_threads(1)
@@ -79,10 +78,7 @@ def prepare_one(recording: Recording, folder: Path, parts: tuple[str, ...], styl
         path = folder / f"{name_of(recording)}.{part}.npz"
         if part in makers and not path.exists():
             arrays = makers[part](recording)
-            buffer = io.BytesIO()
-            np.savez(buffer, **arrays)
-            with whole_file(path) as partial:
-                partial.write_bytes(buffer.getvalue())
+            write_part(path, arrays)
 
 
 def _sound(recording: Recording) -> dict[str, np.ndarray]:
@@ -104,7 +100,8 @@ def _sound(recording: Recording) -> dict[str, np.ndarray]:
 
 
 @functools.cache
-def _speaker_encoder() -> SpeakerEncoder:
+def speaker_encoder() -> SpeakerEncoder:
+    """Loaded once a process."""
     from imagintalk.style.speaker import SpeakerEncoder
 
     return SpeakerEncoder()
@@ -112,7 +109,7 @@ def _speaker_encoder() -> SpeakerEncoder:
 
 def _voice(recording: Recording) -> dict[str, np.ndarray]:
     samples = read_audio(recording.sound, EAR_SAMPLE_RATE)
-    return {"ge2e": _speaker_encoder().embed(samples, EAR_SAMPLE_RATE)}
+    return {"ge2e": speaker_encoder().embed(samples, EAR_SAMPLE_RATE)}
 
 
 @functools.cache

@@ -41,6 +41,7 @@ def sample_windows(
     overlap: int,
     frame_rate: int,
     notify: Callable[[float], None] | None = None,
+    codebooks: Tensor | None = None,
 ) -> Tensor:
     """`sampler.sample` for clips of any length.
 
@@ -55,7 +56,8 @@ def sample_windows(
         report = None if notify is None else _part(notify, number, len(ranges))
         part = codes[:, :, first:stop]
         if (part == codebook_size).any():
-            codes[:, :, first:stop] = sample(score_of(first, stop), part, codebook_size, generators, options, report)
+            score = score_of(first, stop)
+            codes[:, :, first:stop] = sample(score, part, codebook_size, generators, options, report, codebooks)
     return codes
 
 

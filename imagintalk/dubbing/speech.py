@@ -63,6 +63,7 @@ def imagine(
             overlap=OVERLAP_S * rate,
             frame_rate=rate,
             notify=report,
+            codebooks=parts.codec.quantizer.codebooks,
         ).cpu()
 
     def share_of(first: int, count: int) -> Callable[[float], None]:

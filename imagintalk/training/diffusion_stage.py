@@ -30,7 +30,7 @@ RECIPE = Recipe(steps=6500, learning_rate=8e-4, warmup=200, ema_decay=0.998, val
 BATCH = 8
 PICTURES = 75
 """Video frames of a piece: three seconds. Tokens and codes begin and end with them, whatever the codec's rate."""
-SHARES = {"grid": 1.4, "drawn": 0.4, "ravdess": 1.0, "speech": 0.4}
+SHARES = {"grid": 1.0, "drawn": 0.3, "ravdess": 1.0, "speech": 0.7, "restyled": 1.2}
 BORROWED = 0.5
 """Share of the clips whose tokens are those of other talkers (`TokenVariants`)."""
 DAMAGED = 0.25
@@ -38,8 +38,6 @@ DAMAGED = 0.25
 OTHER_VOICE = 0.5
 """Share of the clips that take the voice of another recording of the same talker: with its own the network would learn
 the emotion from the voice and leave the asked one unheard."""
-COARSE_FIRST = 0.6
-"""Share of the clips that train the first group of levels: it decides what is heard."""
 
 
 class DiffusionObjective(nn.Module):
@@ -57,8 +55,8 @@ class DiffusionObjective(nn.Module):
         device, network = codes.device, self.network
         conditions = Conditions(self.content(batch, generator), batch["voice"], batch["emotion"])
         t = stratified_times(count, generator)[torch.randperm(count, generator=generator)].to(device)
-        chances = torch.full((len(self.level_groups),), (1 - COARSE_FIRST) / max(1, len(self.level_groups) - 1))
-        chances[0] = COARSE_FIRST
+        # The coarser a group of levels, the more of it is heard, and the more often it is trained.
+        chances = 1 / torch.arange(1, len(self.level_groups) + 1)
         group = torch.multinomial(chances, count, replacement=True, generator=generator).to(device)
         active, known = group_stage(self.level_groups, group)
         frame_mask = torch.arange(codes.shape[2], device=device)[None] < batch["code_lengths"][:, None]
@@ -107,20 +105,22 @@ class DiffusionStage(Stage):
         self.objective = DiffusionObjective(network, language, config.diffusion.level_groups)
         self.parts = {"diffusion": network}
         self.mix = Mix(of_split(examples, "train"), SHARES)
+        self.named = {(e.corpus, e.name): e for e in self.mix.examples}
         self.validation_set = of_split(examples, "validation")[::3]
         self.by_talker: dict[tuple[str, str], list[Example]] = defaultdict(list)
         for example in self.mix.examples:
-            self.by_talker[example.corpus, example.talker].append(example)
+            if example.content_of is None:
+                self.by_talker[example.corpus, example.talker].append(example)
 
     def batch(self, rng: np.random.Generator) -> Batch:
         examples = self.mix.draw(BATCH, rng)
         voices, ids = [], []
         for example in examples:
-            others = self.by_talker[example.corpus, example.talker]
-            other = others[int(rng.integers(len(others)))] if rng.random() < OTHER_VOICE else example
-            voices.append(other)
+            others = self.by_talker.get((example.corpus, example.talker), [example])
+            voices.append(others[int(rng.integers(len(others)))] if rng.random() < OTHER_VOICE else example)
+            content = example if example.content_of is None else self.named[example.content_of]
             borrowed = rng.random() < BORROWED
-            ids.append(self.variants.draw(example, rng) if borrowed else self.tokens[example])
+            ids.append(self.variants.draw(content, rng) if borrowed else self.tokens[content])
         return self._collate(examples, voices, ids, rng)
 
     def _collate(

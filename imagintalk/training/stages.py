@@ -15,7 +15,7 @@ import torch
 
 from imagintalk.codec.codec import Codec
 from imagintalk.config import Config
-from imagintalk.data.cache import Example, of_split, read_cache
+from imagintalk.data.cache import RESTYLED, Example, of_split, read_cache
 from imagintalk.data.splits import Split
 from imagintalk.device import find_device
 from imagintalk.errors import DataError, OptionError, WeightsError
@@ -82,6 +82,8 @@ class TrainOptions:
     seed: int = 0
     device: str = "auto"
     precision: str = "bf16"
+    start_from: Path | None = None
+    """Folder of a model whose weights of this stage are where it begins; a run that is resumed goes on from its own."""
     published: str | None = None
     """Weights to take, a file or a name of `imagintalk weights list`: of stage `lips` a front end, which stays frozen;
     of stage `codec` EnCodec's, whole, so that nothing is trained."""
@@ -109,6 +111,8 @@ def train(stage: str, options: TrainOptions, notify: Notify) -> dict[str, Any]:
         raise OptionError(f"train: expected a stage, one of {', '.join(STAGES)}, got {stage!r}")
     find_device(options.device)
     prepared = read_cache(options.cache)
+    if stage != "diffusion":
+        prepared = [e for e in prepared if e.corpus != RESTYLED]
     examples = _usable(stage, prepared, options.cache)
     store = open_store(options, prepared)
     if stage == "tokens":
@@ -126,6 +130,10 @@ def train(stage: str, options: TrainOptions, notify: Notify) -> dict[str, Any]:
         if not isinstance(built, LipsStage):
             raise OptionError(f"train {stage}: published weights are for the stages codec and lips; leave them out")
         built.objective.aligner.visual.load_frontend(path)
+    if options.start_from is not None:
+        first = ModelStore(options.start_from)
+        for name, module in built.parts.items():
+            first.load_part(name, module)
     folder = options.runs / stage
     run = Run(built, RunOptions(folder, options.seed, options.device, options.precision))
     run.train(notify)
@@ -139,6 +147,8 @@ def train(stage: str, options: TrainOptions, notify: Notify) -> dict[str, Any]:
     }
     if options.published is not None:
         facts["frontend"] = options.published
+    if options.start_from is not None:
+        facts["started_from"] = ModelStore(options.start_from).card["files"][stage]
     if run.accelerator.is_main_process:
         for name, module in built.parts.items():
             store.save_part(name, module.cpu(), facts)
@@ -182,7 +192,8 @@ def _build(
         return StyleStage(config, examples, recipe)
     tokenizer = build_tokenizer(config.tokens)
     store.load_part("tokens", tokenizer)
-    table = TokenTable(examples, tokenizer)
+    recorded = [e for e in examples if e.content_of is None]
+    table = TokenTable(recorded, tokenizer)
     if stage == "lips":
         return LipsStage(config, examples, table, tokenizer.centroids, recipe)
     if stage == "language":
@@ -192,7 +203,7 @@ def _build(
     codec = Codec(config.codec)
     store.load_part("codec", codec)
     codes = CodeTable(examples, codec, _key(codec), options.cache, _share(notify, "encode"))
-    variants = TokenVariants(of_split(examples, "train"), tokenizer)
+    variants = TokenVariants(of_split(recorded, "train"), tokenizer)
     return DiffusionStage(config, examples, table, variants, codes, language, codec.quantizer.codebooks, recipe)
 
 
