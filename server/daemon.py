@@ -31,7 +31,10 @@ def start(args: argparse.Namespace) -> int:
 
 
 def run(settings: Settings, screen: bool) -> None:
-    """Serve until a signal or a client says stop. screen: the log goes to standard error too."""
+    """Serve until a signal or a client says stop. screen: the log goes to standard error too.
+
+    Raises WorkerError: it cannot start, or had to stop because its journal cannot be written.
+    """
     from .worker import Worker  # slow to import
 
     settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -44,6 +47,8 @@ def run(settings: Settings, screen: bool) -> None:
         print(f"the worker listens on {worker.address.host}:{worker.address.port}; Ctrl-C stops it")
     worker.wait()
     worker.stop()
+    if worker.failure:
+        raise WorkerError(worker.failure)
 
 
 def host_and_port(text: str) -> tuple[str, int]:

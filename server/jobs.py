@@ -7,7 +7,8 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 from imagintalk.errors import WorkerError
 
 from .events import EventLog
-from .journal import JobRow, Journal, facts_of
+from .journal import JobRow, Journal, JournalError, facts_of
 from .logs import note
 from .protocol import CANCELLED, DONE, FAILED, FINISHED, QUEUED, RUNNING, ClipRequest, Job
 from .results import Results
@@ -59,8 +60,12 @@ class LiveJob:
 class Jobs:
     """Safe for threads."""
 
-    def __init__(self, journal: Journal, results: Results, events: EventLog, limits: Limits) -> None:
+    def __init__(
+        self, journal: Journal, results: Results, events: EventLog, limits: Limits, broken: Callable[[str], None]
+    ) -> None:
+        """broken: told why when the journal did not take a move that was made: the worker must stop then."""
         self._journal, self._results, self._events, self._limits = journal, results, events, limits
+        self._broken = broken
         self._lock = threading.RLock()
         self._waiting = threading.Condition(self._lock)
         self._live: dict[int, LiveJob] = {}
@@ -74,14 +79,15 @@ class Jobs:
             if row.state == RUNNING:
                 self._running += 1  # as the journal has it
                 live.notes.append("the worker stopped while this ran, so it was started again")
-                with journal.transaction():
+                with self._recorded():
                     self._move(live, QUEUED)
             self._enqueue(live)
 
     def submit(self, prepared: Sequence[Prepared]) -> list[int]:
         """Enter jobs, all or none, and give their ids; what is in the cache is done at once.
 
-        Raises WorkerError: too many wait, or a clip was refused because it crashed too often.
+        Raises WorkerError: too many wait, a clip was refused because it crashed too often, or (JournalError) the
+        disk is full.
         """
         with self._lock:
             if self.closed:
@@ -147,7 +153,7 @@ class Jobs:
                     live = self._live.get(heapq.heappop(self._heap)[1])
                     if live is None or live.row.state != QUEUED:
                         continue  # cancelled meanwhile
-                    with self._journal.transaction():
+                    with self._recorded():
                         if not self._serve_from_cache(live):
                             live.begun = time.monotonic()
                             self._move(live, RUNNING)
@@ -174,7 +180,7 @@ class Jobs:
             if twin is None:
                 self._results.move_in(live.row.content, made)
             live.notes += outcome["notes"]
-            with self._journal.transaction():
+            with self._recorded():
                 if twin is None:
                     self._results.enter(live.row.content, outcome)
                 self._journal.clear_crashes(live.row.clip)
@@ -188,14 +194,14 @@ class Jobs:
         with self._lock:
             live.row.crashes += crashed
             live.row.reason = reason
-            with self._journal.transaction():
+            with self._recorded():
                 self._move(live, FAILED)
             self._tell([live])
 
     def stopped(self, live: LiveJob) -> None:
         """The lane has stopped the work because of `cancel`."""
         with self._lock:
-            with self._journal.transaction():
+            with self._recorded():
                 self._move(live, CANCELLED)
             self._tell([live])
 
@@ -211,7 +217,7 @@ class Jobs:
                 return
             live.notes.append(f"{why}, so it was started again")
             live.stage, live.fraction, live.cancel = "", 0.0, None
-            with self._journal.transaction():
+            with self._recorded():
                 self._move(live, QUEUED)
             self._tell([live])
             self._enqueue(live)
@@ -228,7 +234,7 @@ class Jobs:
             if live is None:
                 self._row(job)
             elif live.row.state == QUEUED:
-                with self._journal.transaction():
+                with self._recorded():
                     self._move(live, CANCELLED)
                 self._tell([live])
             elif not live.cancelling:
@@ -243,7 +249,7 @@ class Jobs:
             row = self._row(job)
             if row.state not in FINISHED:
                 raise WorkerError(f"job {job} is {row.state}; cancel it first")
-            with self._journal.transaction():
+            with self._recorded():
                 self._journal.forget(job)
 
     def view(self, job: int) -> Job:
@@ -284,6 +290,19 @@ class Jobs:
         with self._lock:
             self.closed = True
             self._waiting.notify_all()
+
+    @contextmanager
+    def _recorded(self) -> Iterator[None]:
+        """A transaction around moves of jobs. Where the journal does not take them it is right and memory is wrong:
+        no more jobs are given, and the next worker goes on from the journal, as after a kill."""
+        try:
+            with self._journal.transaction():
+                yield
+        except JournalError as error:
+            self.closed = True
+            self._waiting.notify_all()
+            self._broken(str(error))
+            raise
 
     def _row(self, job: int) -> JobRow:
         row = self._journal.job(job)

@@ -50,6 +50,10 @@ CREATE TABLE results (
 """
 
 
+class JournalError(WorkerError):
+    """The disk does not take what the journal writes."""
+
+
 @dataclass
 class JobRow:
     """A job as the journal has it. Times are seconds since 1970, UTC."""
@@ -87,13 +91,16 @@ class Journal:
     """One open journal."""
 
     def __init__(self, path: Path) -> None:
-        """Open or create. Raises WorkerError: made by a newer program, or damaged."""
+        """Open or create. Raises WorkerError: made by a newer program, damaged, or (JournalError) no room to write."""
+        self._path = path
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=NORMAL")
             self._connection.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
             self._set_up(path)
+        except sqlite3.OperationalError as error:
+            raise self._unwritten(error) from None
         except sqlite3.DatabaseError as error:
             raise WorkerError(f"{path}: the worker's journal cannot be read ({error}); move it away") from None
 
@@ -113,14 +120,23 @@ class Journal:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All that is written in the block appears together, or not at all."""
-        self._connection.execute("BEGIN IMMEDIATE")
+        """All that is written in the block appears together, or not at all. Raises JournalError."""
         try:
-            yield
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:  # SQLite itself rolls back where the disk is full
+                    self._connection.execute("ROLLBACK")
+                raise
+        except sqlite3.OperationalError as error:
+            raise self._unwritten(error) from None
+
+    def _unwritten(self, error: sqlite3.OperationalError) -> JournalError:
+        return JournalError(
+            f"{self._path}: the worker's journal cannot be written ({error}); make room on its disk and start again"
+        )
 
     def add(self, row: JobRow) -> None:
         """Enter a new job and give the row its id."""

@@ -22,6 +22,8 @@ class Uploads:
     def __init__(self, folder: Path, file_bytes: int, total_bytes: int, in_use: Callable[[], set[str]]) -> None:
         """file_bytes, total_bytes: bounds of one and of all. in_use: paths that may not be dropped."""
         self.folder, self._file_bytes, self._total_bytes, self._in_use = folder, file_bytes, total_bytes, in_use
+        self._promised: dict[str, int] = {}
+        """Bytes that the files which are on their way will have, by SHA-256: their room is kept for them."""
         self._lock = threading.Lock()
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -34,7 +36,7 @@ class Uploads:
             if whole.exists():
                 whole.touch()  # so that it is not the oldest
                 return size
-            self._make_room(size, keep=whole)
+            self._reserve(sha256, size)
             have = self._have(sha256)
             if have >= size:  # killed between the last byte and the name; or it is more than was promised
                 self._finish(sha256, self._part(sha256), whole)
@@ -52,6 +54,7 @@ class Uploads:
             have = self._have(sha256)
             if offset != have:
                 return have
+            self._reserve(sha256, size)
             if not chunk or have + len(chunk) > min(size, self._file_bytes):
                 raise WorkerError(f"upload: expected up to {size - have} bytes at {have}, got {len(chunk)}")
             part = self._part(sha256)
@@ -69,6 +72,7 @@ class Uploads:
         return place
 
     def _finish(self, sha256: str, part: Path, whole: Path) -> None:
+        self._promised.pop(sha256, None)
         with part.open("rb") as file:
             came = hashlib.file_digest(file, "sha256").hexdigest()
         if came != sha256:
@@ -88,16 +92,21 @@ class Uploads:
         part = self._part(sha256)
         return part.stat().st_size if part.exists() else 0
 
-    def _make_room(self, size: int, keep: Path) -> None:
-        others = [path for path in self.folder.iterdir() if path.name.removesuffix(_PART) != keep.name]
+    def _reserve(self, sha256: str, size: int) -> None:
+        """Room for a file, unless it has it already; what waited for longest makes way. Raises WorkerError: none."""
+        if self._promised.get(sha256) == size:
+            return
+        others = [path for path in self.folder.iterdir() if path.stem != sha256]
         others.sort(key=lambda path: path.stat().st_mtime)
-        total = sum(path.stat().st_size for path in others) + size
+        sizes = {path: max(path.stat().st_size, self._promised.get(path.stem, 0)) for path in others}
+        total = sum(sizes.values()) + size
         in_use = self._in_use()
         for path in others:
-            if total <= self._total_bytes:
-                return
-            if str(path) not in in_use:
-                total -= path.stat().st_size
+            if total > self._total_bytes and str(path) not in in_use:
+                total -= sizes[path]
+                self._promised.pop(path.stem, None)
                 path.unlink()
         if total > self._total_bytes:
             raise WorkerError("the worker has no room for more uploads; try again when its jobs are done")
+        self._part(sha256).touch()
+        self._promised[sha256] = size

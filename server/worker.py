@@ -27,7 +27,7 @@ from .jobs import Jobs, LiveJob
 from .journal import Journal
 from .lane import NOT_LOADED, Lane
 from .listener import Listener
-from .logs import note
+from .logs import note, warn
 from .metrics import prometheus
 from .model_card import read_card
 from .process import ChildProcess
@@ -65,7 +65,9 @@ class Worker:
         self._journal = Journal(settings.state / "journal.sqlite")
         self._results = Results(settings.state / "results", self._journal, limits.cache_bytes)
         self.events = EventLog()
-        self.jobs = Jobs(self._journal, self._results, self.events, limits)
+        self._stop = threading.Event()
+        self._failure = ""
+        self.jobs = Jobs(self._journal, self._results, self.events, limits, self._fail)
         self.uploads = Uploads(
             settings.state / "uploads", limits.upload_bytes, limits.uploads_bytes, self.jobs.live_paths
         )
@@ -75,7 +77,6 @@ class Worker:
         self.lanes: list[Lane] = []
         self._cluster = self._make_lanes()
         self._began = time.monotonic()
-        self._stop = threading.Event()
         self._listener = self._listen(settings.host, settings.port, tls)
         # Behind TLS, clients on this machine have a door of their own: they hold the token and no certificate.
         self._near = self._listen(LOOPBACK, 0, None) if tls else self._listener
@@ -150,6 +151,16 @@ class Worker:
     def wait(self) -> None:
         """Until somebody asks to stop."""
         self._stop.wait()
+
+    @property
+    def failure(self) -> str:
+        """Why it asked itself to stop, in words; empty: it did not."""
+        return self._failure
+
+    def _fail(self, reason: str) -> None:
+        warn("stopping", reason=reason)
+        self._failure = reason
+        self._stop.set()
 
     def ask_to_stop(self) -> None:
         """From any thread or signal handler."""

@@ -14,7 +14,7 @@ from kills import kill_at_random
 from pipelines import speech_of
 from served import HERE, Served, ask, lives, wait_for
 
-from imagintalk_server.client import Client
+from imagintalk_server.client import Client, ClientError
 from imagintalk_server.protocol import DONE, QUEUED, RUNNING
 
 
@@ -76,6 +76,23 @@ def test_stopping_is_no_loss_either(served: list[Served], clip: Path) -> None:
         client.shutdown()
     assert served[0].process.wait(timeout=10) == 0
     assert states(served[0].state) == {job: RUNNING}
+
+
+def test_a_full_disk_refuses_new_jobs_and_loses_none(served: list[Served], clip: Path) -> None:
+    process = psutil.Process(served[0].process.pid)
+    with Client(served[0].address) as client:
+        running = client.submit(ask(clip, "slow", seed=1, steps=20))
+        queued = client.submit(ask(clip, seed=2))
+        wait_for(lambda: client.job(running).stage == "imagining the speech")
+        process.rlimit(psutil.RLIMIT_FSIZE, (1, process.rlimit(psutil.RLIMIT_FSIZE)[1]))  # of the parent alone
+        with pytest.raises(ClientError, match="make room on its disk"):
+            client.submit(ask(clip, seed=3))
+        assert client.job(running).state == RUNNING
+    assert served[0].process.wait(timeout=20) == 1  # it could not enter the finished take
+    assert states(served[0].state) == {running: RUNNING, queued: QUEUED}
+    served.append(Served(served[0].state))
+    with Client(served[1].address) as client:
+        assert [job.state for job in client.wait_all([running, queued])] == [DONE] * 2
 
 
 def test_a_second_worker_on_the_same_state_is_refused(served: list[Served]) -> None:

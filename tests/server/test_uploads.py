@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from served import Start
 
 from imagintalk.errors import WorkerError
 from imagintalk_server.client import Client, ClientError
+from imagintalk_server.intake import Intake
 from imagintalk_server.protocol import DONE, ClipRequest
+from imagintalk_server.settings import Limits
 from imagintalk_server.uploads import Uploads
 from imagintalk_server.worker import Worker
 
@@ -146,6 +149,44 @@ def test_sizes_are_bounded(uploads: Uploads) -> None:
     uploads.begin(digest(b"x"), 1)
     with pytest.raises(WorkerError, match="expected up to 1 bytes"):
         uploads.add(digest(b"x"), 1, 0, b"xy")
+
+
+def test_room_is_kept_for_what_is_on_its_way(uploads: Uploads) -> None:
+    first, second = b"a" * 700, b"b" * 700
+    uploads.begin(digest(first), 700)
+    os.utime(uploads.folder / f"{digest(first)}.part", (1, 1))
+    uploads.begin(digest(second), 700)
+    uploads.begin(digest(b"c" * 700), 700)  # all three are more than may be: the first makes way
+    assert not (uploads.folder / f"{digest(first)}.part").exists()
+    assert uploads.add(digest(second), 700, 0, second[:300]) == 300
+    os.utime(uploads.folder / f"{digest(b'c' * 700)}.part", (1, 1))  # the clock of files is too coarse for a test
+    assert uploads.add(digest(first), 700, 0, first) == 700  # and comes back, in place of the one that sent nothing
+    kept = {path.name for path in uploads.folder.iterdir()}
+    assert kept == {digest(first), f"{digest(second)}.part"}
+
+
+def test_long_files_are_told_apart_without_reading_them_whole(uploads: Uploads, tmp_path: Path) -> None:
+    intake = Intake(uploads, (), "model", (), Limits())
+    footage, copy = tmp_path / "footage.mov", tmp_path / "copy.mov"
+
+    def content(path: Path) -> str:
+        return intake.content_of(ClipRequest(str(path)), str(path), "auto")[1]
+
+    with footage.open("wb") as file:
+        file.truncate(2**40)  # takes no room, and an hour to read
+    copy.touch()
+    os.truncate(copy, 2**40)
+    dates = footage.stat()
+    os.utime(copy, ns=(dates.st_atime_ns, dates.st_mtime_ns))
+    first = content(footage)
+    assert content(copy) == first
+    with copy.open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"x")
+    os.utime(copy, ns=(dates.st_atime_ns, dates.st_mtime_ns))
+    assert content(copy) != first
+    os.utime(footage, ns=(dates.st_atime_ns, dates.st_mtime_ns + 1))
+    assert content(footage) != first
 
 
 def test_the_oldest_upload_makes_way_but_none_that_a_job_needs(tmp_path: Path) -> None:
