@@ -98,6 +98,8 @@ class ContentTokens:
     """(T50,) token ids after the refill."""
     probability: NDArray[np.float32]
     """(T50,) in [0, 1], what the lip aligner gave to the token that it chose."""
+    weights: NDArray[np.float32]
+    """(T50, size) what is spoken: of each frame how likely each token is, rows sum to 1; one token where refilled."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ from imagintalk.diffusion.guidance import ScoreFn
 from imagintalk.diffusion.schedule import LogLinearSchedule
 from imagintalk.errors import OptionError
 
+MOST_STEPS = 1024
+"""More than any clip has use for."""
 LAST_TIME = 1e-5
 """Where the steps end and the final denoise happens (SEDD)."""
 
@@ -44,8 +46,8 @@ class SamplerOptions:
         if self.sampler not in ("euler", "analytic"):
             raise OptionError(f"sampler: expected euler or analytic, got {self.sampler!r}")
         stages = len(self.level_groups or (0,))
-        if self.steps < stages:
-            raise OptionError(f"steps: expected at least {stages}, got {self.steps}")
+        if not stages <= self.steps <= MOST_STEPS:
+            raise OptionError(f"steps: expected {stages} to {MOST_STEPS}, got {self.steps}")
         if not self.temperature >= 0:
             raise OptionError(f"temperature: expected 0 or more, got {self.temperature}")
 

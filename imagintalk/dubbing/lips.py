@@ -3,23 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from imagintalk.config import DetectorConfig
 from imagintalk.dubbing.parts import Parts
+from imagintalk.lip.aligner import Alignment, LipAligner
 from imagintalk.lip.crop import centre_crop
-from imagintalk.lip.detector import misaligned
+from imagintalk.lip.detector import ErrorDetector, misaligned
 from imagintalk.rates import TOKENS_PER_VIDEO_FRAME
+from imagintalk.refine.language import TokenLanguageModel
 from imagintalk.types import ContentTokens
 
 WINDOW = 125
 """Video frames that the lip aligner sees at once: it is trained on clips of about three seconds."""
 OVERLAP = 50
 """Video frames that two windows share; each gives its side of the middle of them. Ours."""
+
+
+class Spelling(NamedTuple):
+    """What lips spell; fields as in `ContentTokens`, with a batch dimension first."""
+
+    ids: Tensor
+    probability: Tensor
+    similarity: Tensor
+    masked: Tensor
+    refilled: Tensor
+    weights: Tensor
+
+
+def spell(
+    aligned: Alignment,
+    lengths50: Tensor,
+    aligner: LipAligner,
+    detector: ErrorDetector,
+    language: TokenLanguageModel,
+    config: DetectorConfig,
+) -> Spelling:
+    """Tokens of lips: those that the detector finds misaligned are refilled by the language model.
+
+    Where they fit, all that the lips may have said stays, each by its chance (ours; the paper keeps the likeliest).
+    """
+    weights = aligned.logits.softmax(-1)
+    probability, ids = weights.max(-1)
+    similarity = detector(aligned.features, aligner.tokens(ids), lengths50)
+    masked = misaligned(similarity, config, lengths50)
+    refilled = language.refill(ids, masked, lengths50)
+    guessed = functional.one_hot(refilled, weights.shape[-1]).to(weights)
+    weights = torch.where(masked[..., None], guessed, weights)
+    return Spelling(ids, probability, similarity, masked, refilled, weights)
 
 
 def windows(frames: int) -> Iterator[tuple[slice, slice]]:
@@ -35,10 +72,7 @@ def windows(frames: int) -> Iterator[tuple[slice, slice]]:
 def read_lips(
     mouth: NDArray[np.uint8], parts: Parts, detector: DetectorConfig, report: Callable[[float], None]
 ) -> tuple[ContentTokens, Tensor]:
-    """Mouth crops (T, 96, 96) at 25 fps -> tokens, and c_lip (1, T50, width) at 50 Hz.
-
-    The aligner's tokens that the detector finds misaligned are refilled by the language model, whose states are c_lip.
-    """
+    """Mouth crops (T, 96, 96) at 25 fps -> tokens, and c_lip (1, T50, width) at 50 Hz."""
     frames, device = len(mouth), parts.device
     features, logits = [], []
     for seen, kept in windows(frames):
@@ -49,25 +83,23 @@ def read_lips(
         features.append(aligned.features[:, own])
         logits.append(aligned.logits[:, own])
         report(0.8 * kept.stop / frames)
-    z, odds = torch.cat(features, dim=1), torch.cat(logits, dim=1).softmax(-1)
-    probability, ids = odds.max(-1)
-    lengths50 = torch.tensor([ids.shape[1]], device=device)
-    similarity = parts.detector(z, parts.aligner.tokens(ids), lengths50)
-    masked = misaligned(similarity, detector, lengths50)
-    refilled = parts.language.refill(ids, masked, lengths50)
+    aligned = Alignment(torch.cat(features, dim=1), torch.cat(logits, dim=1))
+    lengths50 = torch.tensor([TOKENS_PER_VIDEO_FRAME * frames], device=device)
+    spelled = spell(aligned, lengths50, parts.aligner, parts.detector, parts.language, detector)
     content = ContentTokens(
-        ids=ids[0].cpu().numpy(),
-        similarity=similarity[0].float().cpu().numpy(),
-        masked=masked[0].cpu().numpy(),
-        refilled=refilled[0].cpu().numpy(),
-        probability=probability[0].float().cpu().numpy(),
+        ids=spelled.ids[0].cpu().numpy(),
+        similarity=spelled.similarity[0].float().cpu().numpy(),
+        masked=spelled.masked[0].cpu().numpy(),
+        refilled=spelled.refilled[0].cpu().numpy(),
+        probability=spelled.probability[0].float().cpu().numpy(),
+        weights=spelled.weights[0].float().cpu().numpy(),
     )
     return content, hidden_of(parts, content)
 
 
 @torch.inference_mode()
 def hidden_of(parts: Parts, content: ContentTokens) -> Tensor:
-    """c_lip (1, T50, width) at 50 Hz of the refilled tokens."""
-    tokens = torch.from_numpy(content.refilled)[None].to(parts.device)
-    c_lip: Tensor = parts.language.hidden(tokens, torch.tensor([tokens.shape[1]], device=parts.device))
+    """c_lip (1, T50, width) at 50 Hz of what is spoken."""
+    weights = torch.from_numpy(content.weights)[None].to(parts.device)
+    c_lip: Tensor = parts.language.hidden(weights, torch.tensor([weights.shape[1]], device=parts.device))
     return c_lip

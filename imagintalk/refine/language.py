@@ -81,6 +81,8 @@ class TokenLanguageModel(nn.Module):
     def hidden(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         """c_lip (B, T50, width) float32, zero where padded: the mean of the hidden states of all layers.
 
+        tokens: (B, T50) ids, or (B, T50, size) how much each token weighs at a frame, rows that sum to 1: lips seldom
+        tell one token for sure, and what else it could be is content too (ours).
         Ours: the last layer alone knows what could stand at a frame better than which token does, and content is both.
         Pass the refilled tokens: the states of <mask> would hide from the diffusion what the refill decided.
         """
@@ -95,7 +97,7 @@ class TokenLanguageModel(nn.Module):
     def _encode(
         self, tokens: Tensor, lengths: Tensor, offsets: Tensor | None = None, layers: slice = LAST_LAYER
     ) -> Tensor:
-        """(B, T50) -> (B, T50, width), the mean over `layers`.
+        """Ids (B, T50) or weights (B, T50, size) -> (B, T50, width), the mean over `layers`.
 
         Longer than `max_frames`: half-overlapping windows, each giving its middle.
         """
@@ -114,16 +116,22 @@ class TokenLanguageModel(nn.Module):
         return torch.cat(pieces, dim=1)
 
     def _encode_window(self, tokens: Tensor, lengths: Tensor, offsets: Tensor | None, layers: slice) -> Tensor:
-        batch, frames = tokens.shape
+        batch, frames = tokens.shape[:2]
         place = torch.arange(-1, frames + 1, device=tokens.device)[None]
-        ids = functional.pad(tokens + SPECIALS, (1, 1), value=PAD)
-        ids = torch.where(place < lengths[:, None], ids, PAD)
-        ids[:, 0] = BOS
-        ids = torch.where(place == lengths[:, None], EOS, ids)
+        table = self.roberta.roberta.embeddings.word_embeddings.weight
+        words = tokens @ table[SPECIALS:] if tokens.is_floating_point() else table[tokens + SPECIALS]
+        words = functional.pad(words, (0, 0, 1, 1))
+        for special, where in ((BOS, place < 0), (EOS, place == lengths[:, None]), (PAD, place > lengths[:, None])):
+            words = torch.where(where[..., None], table[special], words)
         positions = (place + 1 + PAD + 1).expand(batch, -1)
         if offsets is not None:
             positions = positions + offsets[:, None]
-        output = self.roberta.roberta(ids, attention_mask=ids != PAD, position_ids=positions, output_hidden_states=True)
+        output = self.roberta.roberta(
+            inputs_embeds=words,
+            attention_mask=place <= lengths[:, None],
+            position_ids=positions,
+            output_hidden_states=True,
+        )
         return torch.stack(output.hidden_states[layers]).mean(dim=0)[:, 1:-1]
 
 

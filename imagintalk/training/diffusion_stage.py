@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
 
 from imagintalk.config import Config
 from imagintalk.data.cache import Example, of_split
@@ -20,6 +21,7 @@ from imagintalk.rates import TOKENS_PER_VIDEO_FRAME, VIDEO_FPS, exact_ratio
 from imagintalk.refine.language import TokenLanguageModel
 from imagintalk.refine.spans import corrupt as damage
 from imagintalk.training.code_table import CodeTable
+from imagintalk.training.lip_table import LipTable
 from imagintalk.training.mix import Mix
 from imagintalk.training.stage import Batch, Metrics, Recipe, Stage
 from imagintalk.training.token_table import TokenTable
@@ -33,11 +35,17 @@ PICTURES = 75
 SHARES = {"grid": 1.0, "drawn": 0.3, "ravdess": 1.0, "speech": 0.7, "restyled": 1.2}
 BORROWED = 0.5
 """Share of the clips whose tokens are those of other talkers (`TokenVariants`)."""
+SPELLED = 0.5
+"""Share of the clips with a picture whose content is what lips spell (`LipTable`)."""
 DAMAGED = 0.25
-"""Share of the clips whose tokens are damaged and refilled, as they are after lips were read."""
+"""Share of the others whose tokens are damaged and refilled, as they are after lips were read."""
 OTHER_VOICE = 0.5
 """Share of the clips that take the voice of another recording of the same talker: with its own the network would learn
 the emotion from the voice and leave the asked one unheard."""
+
+
+Content = NDArray[np.int64] | NDArray[np.float32]
+"""Token ids (T50,) of a recording, or token weights (T50, size) of lips."""
 
 
 class DiffusionObjective(nn.Module):
@@ -71,15 +79,16 @@ class DiffusionObjective(nn.Module):
 
     @torch.no_grad()
     def content(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """c_lip (B, T50, width), some of it from damaged and refilled tokens."""
+        """c_lip (B, T50, width), of what lips spell, or of tokens, some of them damaged and refilled."""
         self.language.eval()
-        ids, lengths = batch["ids"], batch["lengths"]
+        ids, lengths, spelled = batch["ids"], batch["lengths"], batch["spelled"]
         if self.training:
             damaged, where = damage(ids, lengths, self.language.size, 0, generator)
             refilled = self.language.refill(damaged.clamp_min(0), where, lengths, rounds=1)
             chosen = (torch.rand(len(ids), generator=generator) < DAMAGED).to(ids.device)
             ids = torch.where(chosen[:, None], refilled, ids)
-        return self.language.hidden(ids, lengths)
+        heard = functional.one_hot(ids, self.language.size).to(batch["weights"])
+        return self.language.hidden(torch.where(spelled[:, None, None], batch["weights"], heard), lengths)
 
 
 class DiffusionStage(Stage):
@@ -94,12 +103,13 @@ class DiffusionStage(Stage):
         examples: list[Example],
         tokens: TokenTable,
         variants: TokenVariants,
+        lips: LipTable,
         codes: CodeTable,
         language: TokenLanguageModel,
         codebooks: Tensor,
         recipe: Recipe = RECIPE,
     ) -> None:
-        self.recipe, self.tokens, self.variants, self.codes = recipe, tokens, variants, codes
+        self.recipe, self.tokens, self.variants, self.lips, self.codes = recipe, tokens, variants, lips, codes
         network = StyleDiT(config.diffusion, config.codec, config.language.width)
         network.start_from(codebooks)
         self.objective = DiffusionObjective(network, language, config.diffusion.level_groups)
@@ -114,20 +124,24 @@ class DiffusionStage(Stage):
 
     def batch(self, rng: np.random.Generator) -> Batch:
         examples = self.mix.draw(BATCH, rng)
-        voices, ids = [], []
+        voices, contents = [], []
         for example in examples:
             others = self.by_talker.get((example.corpus, example.talker), [example])
             voices.append(others[int(rng.integers(len(others)))] if rng.random() < OTHER_VOICE else example)
             content = example if example.content_of is None else self.named[example.content_of]
-            borrowed = rng.random() < BORROWED
-            ids.append(self.variants.draw(content, rng) if borrowed else self.tokens[content])
-        return self._collate(examples, voices, ids, rng)
+            contents.append(self._content(content, rng))
+        return self._collate(examples, voices, contents, rng)
+
+    def _content(self, example: Example, rng: np.random.Generator) -> Content:
+        if example in self.lips and rng.random() < SPELLED:
+            return self.lips.draw(example, rng)
+        return self.variants.draw(example, rng) if rng.random() < BORROWED else self.tokens[example]
 
     def _collate(
         self,
         examples: list[Example],
         voices: list[Example],
-        tokens: list[NDArray[np.int64]],
+        contents: list[Content],
         rng: np.random.Generator,
     ) -> Batch:
         network = self.objective.network
@@ -137,29 +151,33 @@ class DiffusionStage(Stage):
             "codes": torch.zeros(len(examples), network.levels, codes_long, dtype=torch.int64),
             "code_lengths": torch.zeros(len(examples), dtype=torch.int64),
             "ids": torch.zeros(len(examples), tokens_long, dtype=torch.int64),
+            "weights": torch.zeros(len(examples), tokens_long, self.objective.language.size),
+            "spelled": torch.tensor([content.ndim == 2 for content in contents]),
             "lengths": torch.zeros(len(examples), dtype=torch.int64),
             "emotion": torch.zeros(len(examples), tokens_long, len(Emotion)),
             "voice": torch.stack([torch.from_numpy(v.voice["ge2e"]) for v in voices]),
             "seed": int(rng.integers(2**31)),
         }
         for row, example in enumerate(examples):
-            codes, ids = self.codes[example], tokens[row]
-            pictures = min(codes.shape[1] // per_picture, len(ids) // TOKENS_PER_VIDEO_FRAME)
+            codes, content = self.codes[example], contents[row]
+            pictures = min(codes.shape[1] // per_picture, len(content) // TOKENS_PER_VIDEO_FRAME)
             start = int(rng.integers(max(1, pictures - PICTURES + 1)))
-            heard = ids[start * TOKENS_PER_VIDEO_FRAME :][:tokens_long]
+            said = content[start * TOKENS_PER_VIDEO_FRAME :][:tokens_long]
             piece = codes[:, start * per_picture :][:, :codes_long]
-            batch["ids"][row, : len(heard)] = torch.from_numpy(heard)
+            batch["weights" if content.ndim == 2 else "ids"][row, : len(said)] = torch.from_numpy(said)
             batch["codes"][row, :, : piece.shape[1]] = torch.from_numpy(piece)
-            batch["lengths"][row], batch["code_lengths"][row] = len(heard), piece.shape[1]
+            batch["lengths"][row], batch["code_lengths"][row] = len(said), piece.shape[1]
             batch["emotion"][row] = emotion_weights(example)
         return batch
 
     def validate(self) -> Metrics:
         rng = np.random.default_rng(0)
         rows = []
-        for start in range(0, len(self.validation_set), BATCH):
-            chosen = self.validation_set[start : start + BATCH]
-            batch = self._collate(chosen, chosen, [self.tokens[e] for e in chosen], rng)
+        pairs: list[tuple[Example, Content]] = [(e, self.tokens[e]) for e in self.validation_set]
+        pairs += [(e, self.lips.draw(e, rng)) for e in self.validation_set if e in self.lips]
+        for start in range(0, len(pairs), BATCH):
+            chosen = [example for example, _ in pairs[start : start + BATCH]]
+            batch = self._collate(chosen, chosen, [content for _, content in pairs[start : start + BATCH]], rng)
             moved = {k: v.to(self.accelerator.device) if torch.is_tensor(v) else v for k, v in batch.items()}
             with self.accelerator.autocast():
                 rows.append(self.objective(moved)[1])

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from imagintalk.codec.codec import Codec
 from imagintalk.config import Config
@@ -20,6 +21,8 @@ from imagintalk.data.splits import Split
 from imagintalk.device import find_device
 from imagintalk.errors import DataError, OptionError, WeightsError
 from imagintalk.external import EXTERNAL, external_weights
+from imagintalk.lip.aligner import LipAligner
+from imagintalk.lip.detector import ErrorDetector
 from imagintalk.models import MODEL_FILE, ModelStore
 from imagintalk.refine.language import TokenLanguageModel
 from imagintalk.style.voices import save_presets
@@ -33,6 +36,7 @@ from imagintalk.training.diffusion_stage import RECIPE as DIFFUSION_RECIPE
 from imagintalk.training.diffusion_stage import DiffusionStage
 from imagintalk.training.language_stage import RECIPE as LANGUAGE_RECIPE
 from imagintalk.training.language_stage import LanguageStage
+from imagintalk.training.lip_table import LipTable
 from imagintalk.training.lips_stage import RECIPE as LIPS_RECIPE
 from imagintalk.training.lips_stage import LipsStage
 from imagintalk.training.loop import Run, RunOptions
@@ -204,7 +208,10 @@ def _build(
     store.load_part("codec", codec)
     codes = CodeTable(examples, codec, _key(codec), options.cache, _share(notify, "encode"))
     variants = TokenVariants(of_split(recorded, "train"), tokenizer)
-    return DiffusionStage(config, examples, table, variants, codes, language, codec.quantizer.codebooks, recipe)
+    aligner, detector = LipAligner(config.lips, config.tokens), ErrorDetector(config.lips)
+    store.load_part("lips", nn.ModuleDict({"aligner": aligner, "detector": detector}))
+    lips = LipTable(recorded, aligner, detector, language, config, _share(notify, "read lips"))
+    return DiffusionStage(config, examples, table, variants, lips, codes, language, codec.quantizer.codebooks, recipe)
 
 
 def _key(codec: Codec) -> str:

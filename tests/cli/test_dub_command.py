@@ -107,7 +107,7 @@ def test_warnings_are_words_on_standard_error(dub: Dub, tmp_path: Path, capsys: 
         (["--intensity", "2"], "expected a number from 0 to 1"),
         (["--voice", "missing.wav"], "missing.wav: no such voice"),
         (["--sampler", "heun"], "expected euler or analytic"),
-        (["--steps", "0"], "steps: expected at least 2"),
+        (["--steps", "0"], "steps: expected 2 to 1024"),
         (["--takes", "0"], "takes 0: expected 1 or more"),
         (["--guidance", "lips=1"], "expected a number or weights such as joint=1.5,emotion=1"),
         (["--device", "tpu"], "expected one of auto, cpu, cuda"),

@@ -12,7 +12,14 @@ from imagintalk.types import ContentTokens
 def content(similarity: float, probability: float, masked: float = 0.0) -> ContentTokens:
     ids = np.zeros(100, np.int64)
     level = np.full(100, 1.0, np.float32)
-    return ContentTokens(ids, similarity * level, np.arange(100) < 100 * masked, ids, probability * level)
+    return ContentTokens(
+        ids,
+        similarity * level,
+        np.arange(100) < 100 * masked,
+        ids,
+        probability * level,
+        np.eye(1, dtype=np.float32)[ids],
+    )
 
 
 def test_a_familiar_clip_is_not_warned_of() -> None:

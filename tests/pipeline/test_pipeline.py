@@ -95,6 +95,8 @@ def test_hand_offs_fit_each_other(result: DubResult) -> None:
         assert track.shape == (150,)
     kept = ~content.masked
     np.testing.assert_array_equal(content.ids[kept], content.refilled[kept])
+    np.testing.assert_allclose(content.weights.sum(1), 1, rtol=1e-4)
+    np.testing.assert_array_equal(content.weights.argmax(1), content.refilled)
     assert result.style.emotion.shape == (150, len(Emotion))
     np.testing.assert_allclose(np.linalg.norm(result.style.c_id), 1.0, rtol=1e-4)
     for take in result.takes:
@@ -204,7 +206,8 @@ def test_wrong_options_are_found_before_any_work(pipeline: Pipeline, talking_cli
         ({"threshold": 2.0}, "similarity"),
         ({"guidance": float("nan")}, "finite"),
         ({"sampler": "heun"}, "euler or analytic"),
-        ({"steps": 1}, "at least 2"),
+        ({"steps": 1}, "expected 2 to 1024"),
+        ({"steps": 10**8}, "expected 2 to 1024"),
         ({"face": -1}, "largest face"),
     ):
         with pytest.raises(OptionError, match=says):

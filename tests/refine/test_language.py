@@ -41,6 +41,17 @@ def test_padding_and_its_content_do_not_change_real_frames(model: TokenLanguageM
     torch.testing.assert_close(model.hidden(tokens, lengths), together)
 
 
+def test_weights_stand_for_tokens(model: TokenLanguageModel) -> None:
+    tokens, lengths = _tokens(2, 40), torch.tensor([15, 40])
+    sure = torch.nn.functional.one_hot(tokens, TINY.tokens.size).float()
+    hard = model.hidden(tokens, lengths)
+    torch.testing.assert_close(model.hidden(sure, lengths), hard)
+    other = torch.nn.functional.one_hot((tokens + 1) % TINY.tokens.size, TINY.tokens.size).float()
+    near = (model.hidden(0.9 * sure + 0.1 * other, lengths) - hard).norm()
+    far = (model.hidden(0.5 * sure + 0.5 * other, lengths) - hard).norm()
+    assert 0 < near < far
+
+
 @pytest.mark.parametrize("rounds", [1, 4])
 @pytest.mark.parametrize("frames", [40, 600])
 def test_refill_changes_only_masked_tokens(model: TokenLanguageModel, rounds: int, frames: int) -> None:

@@ -43,11 +43,15 @@ def test_tokens_and_codes_of_a_piece_are_of_one_time(rate: int, tmp_path: Path) 
         def draw(self, example: object, rng: object) -> np.ndarray:
             return self.values[examples[0]]
 
+        def __contains__(self, example: object) -> bool:
+            return bool(self.values)
+
     stage = DiffusionStage(
         config,
         examples,
         Lookup(ids),
         Lookup(ids),
+        Lookup({}),
         Lookup(codes),
         TokenLanguageModel(config.language, config.tokens),
         torch.randn(codec.levels, codec.codebook_size, codec.dimension),
