@@ -17,7 +17,7 @@ def add_parser(subparsers: Any) -> None:
         description="Measure a model on recordings that it was not trained on; prints a table and writes evaluation.md "
         "and evaluation.json (every clip) into the output folder.",
     )
-    parser.add_argument("--data", type=Path, required=True, help="folder with grid/ and ravdess/")
+    parser.add_argument("--data", type=Path, help="folder with grid/ and ravdess/; needed, but for --reference")
     parser.add_argument(
         "--drawn", type=Path, default=Path("cache/drawn-clips"), help="folder of drawn clips (default: %(default)s)"
     )
@@ -28,20 +28,44 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--limit", type=int, help="clips a row, spread evenly (default: all; 10 emotion, 24 voice)")
     parser.add_argument("--thresholds", action="store_true", help="also the sensitivity to the detector's threshold")
+    parser.add_argument(
+        "--stages",
+        action="store_true",
+        help="also all meters of recording, codec, own tokens and lips, beside each other",
+    )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("-o", "--output", type=Path, default=Path("evaluation"), help="default: %(default)s")
+    parser.add_argument(
+        "--reference",
+        type=Path,
+        metavar="FOLDER",
+        help="instead of a model: recordings, and with --generated files of speech that carry their names, made by "
+        "whatever system; writes scores.md and scores.json",
+    )
+    parser.add_argument("--generated", type=Path, metavar="FOLDER", help="see --reference")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure and print. Raises DataError, WeightsError, OutputError."""
+    """Measure and print. Raises DataError, OptionError, WeightsError, OutputError."""
+    from imagintalk.errors import OptionError
+
+    if (args.reference is None) != (args.generated is None):
+        raise OptionError("evaluate: expected both --reference and --generated, got one of them")
+    if args.reference is not None:
+        return _score(args)
+    if args.data is None:
+        raise OptionError("evaluate: expected --data FOLDER, or --reference and --generated")
     from rich.console import Console
 
     from imagintalk.console import progress_bar
     from imagintalk.evaluation.evaluate import results_table, write_results
     from imagintalk.evaluation.measure import Material, measure
+    from imagintalk.evaluation.meters import Meters
+    from imagintalk.evaluation.pairs import scores_table, write_scores
     from imagintalk.evaluation.recogniser import GrammarRecogniser
     from imagintalk.evaluation.sensitivity import sensitivity_table, threshold_sensitivity
+    from imagintalk.evaluation.stages import score_stages
     from imagintalk.evaluation.subjects import Subjects
     from imagintalk.evaluation.subset import evenly
     from imagintalk.media.files import whole_file
@@ -52,21 +76,47 @@ def run(args: argparse.Namespace) -> int:
     console = Console()
     with progress_bar() as notify:
         pipeline = Pipeline.load(args.model, args.device)
-        results = measure(pipeline, material, tuple(args.rows), notify)
+        subjects = Subjects(pipeline)
+        results = measure(subjects, material, tuple(args.rows), notify)
         write_results(results, args.split, args.output)
         table = results_table(results, args.split)
         found = None
         if args.thresholds:
             clips = evenly(material.grid, args.limit or 20)
-            speak = Subjects(pipeline).speak_at
-            found = threshold_sensitivity(clips, THRESHOLDS, speak, GrammarRecogniser(), notify)
+            found = threshold_sensitivity(clips, THRESHOLDS, subjects.speak_at, GrammarRecogniser(), notify)
+        stages = None
+        if args.stages:
+            stages = score_stages(subjects, evenly(material.grid, args.limit), Meters(), notify)
     table.print_to(console)
     for result in results:
         for note in result.notes:
             console.print(f"{result.what}: {note}")
+    if stages is not None:
+        table = scores_table(f"Where speech is lost, GRID, {args.split} split", stages)
+        table.print_to(console)
+        write_scores(table, stages, args.output)
     if found is not None:
         sensitivity = sensitivity_table(found, len(clips))
         sensitivity.print_to(console)
         with whole_file(args.output / "thresholds.md") as partial:
             partial.write_text(sensitivity.markdown, encoding="utf-8")
+    return 0
+
+
+def _score(args: argparse.Namespace) -> int:
+    """Pairs of files instead of a model."""
+    from rich.console import Console
+
+    from imagintalk.console import progress_bar
+    from imagintalk.evaluation.meters import Meters
+    from imagintalk.evaluation.pairs import Groups, find_pairs, score_pairs, scores_table, write_scores
+    from imagintalk.evaluation.subset import evenly
+
+    pairs = evenly(find_pairs(args.reference, args.generated), args.limit)
+    with progress_bar() as notify:
+        groups: Groups = {args.generated.name: score_pairs(pairs, Meters(), notify)}
+    table = scores_table("Scores", groups)
+    table.print_to(Console())
+    args.output.mkdir(parents=True, exist_ok=True)
+    write_scores(table, groups, args.output)
     return 0

@@ -25,7 +25,6 @@ from imagintalk.evaluation.rows.speed import speed_row
 from imagintalk.evaluation.rows.tokens import tokens_row
 from imagintalk.evaluation.rows.voice import voice_row
 from imagintalk.evaluation.subjects import Subjects
-from imagintalk.pipeline import Pipeline
 from imagintalk.types import Notify
 
 TALKER = "s1"
@@ -60,9 +59,9 @@ class Material:
         return [r for r in read_drawn(self.drawn) if r.split == self.split]
 
 
-def measure(model: Pipeline, material: Material, rows: tuple[str, ...], notify: Notify) -> list[Result]:
+def measure(subjects: Subjects, material: Material, rows: tuple[str, ...], notify: Notify) -> list[Result]:
     """The rows asked for, in the table's order. Raises DataError when recordings are missing."""
-    return [make(Subjects(model), material, notify) for name, make in ROWS.items() if name in rows]
+    return [make(subjects, material, notify) for name, make in ROWS.items() if name in rows]
 
 
 def _emotion(subjects: Subjects, material: Material, notify: Notify) -> Result:

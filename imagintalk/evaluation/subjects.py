@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,8 @@ class Subjects:
     """Each method is one way through the pipeline that a row of the table measures."""
 
     pipeline: Pipeline
+    _made: dict[tuple[str, Path], Speech] = field(default_factory=dict)
+    """What several rows measure is made once."""
 
     def resynthesise(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Samples (N,) at 24 kHz through the codec alone, (N,)."""
@@ -36,6 +39,14 @@ class Subjects:
 
     def speak_tokens(self, recording: Recording) -> Speech:
         """Speech from the recording's own tokens, in its own voice, neutral."""
+        return self._once("tokens", recording.path, lambda: self._speak_tokens(recording))
+
+    def _once(self, way: str, clip: Path, make: Callable[[], Speech]) -> Speech:
+        if (way, clip) not in self._made:
+            self._made[way, clip] = make()
+        return self._made[way, clip]
+
+    def _speak_tokens(self, recording: Recording) -> Speech:
         parts, options = self.pipeline.parts, DubOptions()
         samples = true_sound(recording)
         heard = soxr.resample(samples, SAMPLE_RATE, EAR_SAMPLE_RATE)
@@ -55,7 +66,7 @@ class Subjects:
 
     def speak_lips(self, recording: Recording) -> Speech:
         """The dub of a clip, all options left alone."""
-        return self.speak(recording.path)
+        return self._once("lips", recording.path, lambda: self.speak(recording.path))
 
     def speak(self, clip: Path) -> Speech:
         """The dub of a clip, all options left alone."""

@@ -5,6 +5,7 @@ from imagintalk.drawn.sentence import GridSentence
 from imagintalk.drawn.voice import speak
 from imagintalk.errors import DataError, VoiceError
 from imagintalk.evaluation.intelligibility import estoi
+from imagintalk.evaluation.meters import METERS, Meters, level_error, pitch_error
 from imagintalk.evaluation.naturalness import dnsmos_of
 from imagintalk.evaluation.pitch import measure_prosody, pitch_of
 from imagintalk.rates import SAMPLE_RATE
@@ -102,3 +103,39 @@ def test_one_voice_is_closer_to_itself_than_to_another_pitch(encoder: SpeakerEnc
 def test_too_little_voice_is_an_error(encoder: SpeakerEncoder, samples: np.ndarray) -> None:
     with pytest.raises(VoiceError, match=r"0\.3 s"):
         encoder.embed(samples, SAMPLE_RATE)
+
+
+@pytest.fixture(scope="module")
+def meters() -> Meters:
+    return Meters()
+
+
+def test_a_recording_is_like_itself_by_every_meter_and_less_so_with_noise(speech: np.ndarray, meters: Meters) -> None:
+    same, noisy = (meters.measure(speech, made, SAMPLE_RATE) for made in (speech, noise(speech, 0.05)))
+    assert list(same) == [meter.name for meter in METERS]
+    for name in ("MCD", "F0 RMSE", "energy RMSE", "duration error"):
+        assert same[name] == pytest.approx(0, abs=1e-6)
+    for name in ("ESTOI", "STOI", "speaker"):
+        assert same[name] == pytest.approx(1, abs=1e-3)
+    assert same["PESQ"] > 4.5
+    for meter in METERS[:-1]:
+        if meter.small_is_good:
+            assert noisy[meter.name] > same[meter.name] or meter.name == "F0 RMSE"
+        else:
+            assert noisy[meter.name] < same[meter.name]
+
+
+def test_silence_scores_low_and_never_fails(speech: np.ndarray, meters: Meters) -> None:
+    found = meters.measure(speech, np.zeros_like(speech), SAMPLE_RATE)
+    assert found["ESTOI"] == found["STOI"] == 0
+    assert found["PESQ"] == 1
+    assert np.isnan([found[name] for name in ("MCD", "F0 RMSE", "speaker")]).all()
+    assert found["energy RMSE"] > 10
+
+
+def test_pitch_and_level_errors_are_what_was_done() -> None:
+    low, high = tone(120.0), tone(150.0)
+    assert pitch_error(low, high, SAMPLE_RATE) == pytest.approx(30, abs=1)
+    assert level_error(low, 0.5 * low, SAMPLE_RATE) == pytest.approx(6.02, abs=0.05)
+    assert np.isnan(pitch_error(low, np.zeros_like(low), SAMPLE_RATE))
+    assert np.isnan(level_error(np.zeros_like(low), low, SAMPLE_RATE))
