@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from imagintalk.errors import WorkerError
+from imagintalk.errors import OptionError, WorkerError
 from imagintalk.provenance import program_version
 
 from .address import Address
 from .client import Client, ClientError
 from .daemon import host_and_port
-from .settings import default_certificates, default_state
+from .settings import CLIENT_END, default_certificates, default_state
 
 
 @contextmanager
@@ -26,9 +26,9 @@ def asking(state: Path | None, remote: str | None = None, certificates: Path | N
 
 
 def find(state: Path | None, remote: str | None, certificates: Path | None) -> Address:
-    """Raises WorkerError: there is none, or the certificates are not there."""
+    """Raises WorkerError: there is none, or the certificates are not there; OptionError."""
     if remote:
-        folder = certificates or default_certificates()
+        folder = certificates or default_certificates() / CLIENT_END
         try:
             return Address.remote(*host_and_port(remote), folder)
         except OSError as error:
@@ -36,6 +36,8 @@ def find(state: Path | None, remote: str | None, certificates: Path | None) -> A
                 f"{folder}: expected the client's folder that `imagintalk worker certificates` made"
                 f" ({error.strerror}: {error.filename}); give it with --certificates"
             ) from None
+    if certificates is not None:
+        raise OptionError("--certificates: expected --worker HOST:PORT beside it, the worker that they are for")
     place = state or default_state()
     address = Address.of_state(place)
     if address is None:

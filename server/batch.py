@@ -8,10 +8,12 @@ import glob
 import hashlib
 import json
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from imagintalk.console import progress_bar
 from imagintalk.errors import ClipError, ImaginTalkError, OptionError, OutputError, WorkerError
@@ -21,14 +23,17 @@ from imagintalk.types import Progress
 from .address import Address
 from .asking import asking
 from .client import Client, ClientError
-from .protocol import BATCH, DONE, ClipRequest, Hello, Job
+from .protocol import BATCH, DONE, ClipRequest, Hello
 from .remote import fetch, name_file, name_voice
 from .settings import PIPELINE, Backend, Settings, default_state
 
 EXIT_SOME_FAILED = 1
+AHEAD = 16
+"""Clips that wait at the worker at once: it never starves, and no upload or result lies there for long."""
 RECORD = ".imagintalk-batch.jsonl"
 """In OUT: which request made which file, so that a second run knows what need not be done."""
 
+_ENDING = ".wav"
 _SUFFIXES = {".avi", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ts", ".webm"}
 _COLUMNS = {"clip": "path", "start": "start_s", "end": "end_s"} | {
     name: name for name in ("emotion", "intensity", "voice", "face", "seed", "takes", "steps", "threshold", "output")
@@ -42,6 +47,8 @@ class Item:
     request: ClipRequest
     outputs: tuple[Path, ...]
     """One for each take."""
+    fault: str = ""
+    """Why it cannot be asked for, in words."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -59,12 +66,11 @@ def run(args: argparse.Namespace) -> int:
         raise OutputError(f"{args.output}: cannot be made ({error.strerror}); choose another folder") from None
     check_place(args.output / RECORD)
     with _some_worker(args) as client:
-        failures, skipped = Batch(client, args.output / RECORD).run(items)
-    done = len(items) - len(failures) - skipped
-    for item, reason in failures:
-        print(f"{item.request.path}: {reason}", file=sys.stderr)
-    print(f"{done} dubbed, {skipped} there already, {len(failures)} failed")
-    return EXIT_SOME_FAILED if failures else 0
+        told = Batch(client, args.output / RECORD).run(items)
+    for item, words in (*told.remarks, *told.failures):
+        print(words if words.startswith(item.request.path) else f"{item.request.path}: {words}", file=sys.stderr)
+    print(f"{told.dubbed} dubbed, {told.skipped} there already, {len(told.failures)} failed")
+    return EXIT_SOME_FAILED if told.failures else 0
 
 
 def find_items(clips: list[str], out: Path, base: ClipRequest) -> Iterator[Item]:
@@ -89,9 +95,10 @@ def _is_video(path: Path) -> bool:
 
 
 def _item(request: ClipRequest, out: Path, name: str = "") -> Item:
-    stem = Path(name).stem if name else Path(request.path).stem
+    """name: of the output, within `out` and with or without its ending; empty: the clip's."""
+    stem = name[: -len(_ENDING)] if name.lower().endswith(_ENDING) else name or Path(request.path).stem
     names = [stem] if request.takes == 1 else [f"{stem}_{number}" for number in range(1, request.takes + 1)]
-    return Item(request, tuple(out / f"{name}.wav" for name in names))
+    return Item(request, tuple(out / f"{name}{_ENDING}" for name in names))
 
 
 def _listed(path: Path, out: Path, base: ClipRequest) -> Iterator[Item]:
@@ -111,21 +118,30 @@ def _listed(path: Path, out: Path, base: ClipRequest) -> Iterator[Item]:
         values = {_COLUMNS[name]: text for name, text in row.items() if name and text}
         if "path" not in values:
             raise OptionError(f"{path}, line {number}: expected a clip")
-        name = values.pop("output", "")
-        try:
-            told = {key: _KINDS[key](text) for key, text in values.items()}
-        except ValueError as error:
-            raise OptionError(f"{path}, line {number}: {error}") from None
-        request = replace(base, **told)
-        if request.takes < 1:
-            raise OptionError(f"{path}, line {number}: takes {request.takes}: expected 1 or more")
-        yield _item(replace(request, path=str(path.parent / request.path)), out, name)
+        if None in row:
+            raise OptionError(f"{path}, line {number}: expected at most {len(reader.fieldnames or ())} cells")
+        yield _row(values, path, number, base, out)
 
 
-_KINDS = {
-    field.name: {"int": int, "float": float}.get(str(field.type).partition(" ")[0], str)
-    for field in fields(ClipRequest)
-}
+def _row(values: dict[str, str], listed: Path, number: int, base: ClipRequest, out: Path) -> Item:
+    """A line of the list; what is wrong with it is a failure of its own and not of the batch."""
+    name = values.pop("output", "")
+    clip = replace(base, path=str(listed.parent / values.pop("path")))
+    try:
+        request = replace(clip, **{key: _READ.get(key, str)(text) for key, text in values.items()})
+    except ValueError as error:
+        return Item(clip, (), f"{listed}, line {number}: {error}")
+    if request.takes < 1:
+        return Item(clip, (), f"{listed}, line {number}: takes {request.takes}: expected 1 or more")
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        return Item(clip, (), f"{listed}, line {number}: output {name}: expected a name within {out}")
+    return _item(request, out, name)
+
+
+_READ: dict[str, Callable[[str], Any]] = {
+    "start_s": float, "end_s": float, "intensity": float, "threshold": float,
+    "face": int, "seed": int, "takes": int, "steps": int,
+}  # fmt: skip
 
 
 def _check_outputs(items: list[Item]) -> None:
@@ -141,34 +157,73 @@ def _check_outputs(items: list[Item]) -> None:
             owners[output] = item.request.path
 
 
+@dataclass
+class Told:
+    """How a batch went."""
+
+    dubbed: int = 0
+    skipped: int = 0
+    failures: list[tuple[Item, str]] = field(default_factory=list)
+    remarks: list[tuple[Item, str]] = field(default_factory=list)
+    """What the user should know of clips that were dubbed."""
+
+
 class Batch:
     """One run of a batch."""
 
     def __init__(self, client: Client, record: Path) -> None:
         self._client, self._record, self._hello = client, record, client.hello()
         self._known = _read_record(record)
+        self._waiting: deque[tuple[int, Item, str]] = deque()
+        self._told = Told()
 
-    def run(self, items: list[Item]) -> tuple[list[tuple[Item, str]], int]:
-        """The items that failed with their reasons, and how many were there already. Ctrl-C cancels what is left."""
-        todo: dict[int, tuple[Item, str]] = {}
-        failures: list[tuple[Item, str]] = []
-        skipped = 0
+    def run(self, items: list[Item]) -> Told:
+        """Keeps a few clips waiting at the worker and brings each result as it comes. Ctrl-C cancels what is left."""
         try:
-            for item in items:
-                digest = _digest(item, self._hello)
-                if digest == self._known.get(item.outputs[0].name) and all(path.is_file() for path in item.outputs):
-                    skipped += 1
-                    continue
-                try:
-                    todo[self._submit(item)] = (item, digest)
-                except (ImaginTalkError, ClientError) as error:
-                    failures.append((item, " ".join(str(error).split())))
-            failures += self._collect(todo)
+            with _bar(len(items)) as show:
+                for number, item in enumerate(items):
+                    while len(self._waiting) >= AHEAD:
+                        self._finish(show, number - len(self._waiting))
+                    self._begin(item)
+                while self._waiting:
+                    self._finish(show, len(items) - len(self._waiting))
         except KeyboardInterrupt:
-            for job in todo:
+            for job, _, _ in self._waiting:
                 self._client.cancel(job)
             raise
-        return failures, skipped
+        return self._told
+
+    def _begin(self, item: Item) -> None:
+        digest = _digest(item, self._hello)
+        there = [path for path in item.outputs if path.exists()]
+        try:
+            if item.fault:
+                raise OptionError(item.fault)
+            if there and self._name(item) not in self._known:
+                raise OutputError(f"{there[0]} is there already, and no batch made it; remove it or choose another OUT")
+            if len(there) == len(item.outputs) and self._known.get(self._name(item)) == digest:
+                self._told.skipped += 1
+                return
+            self._waiting.append((self._submit(item), item, digest))
+        except (ImaginTalkError, ClientError) as error:
+            self._failed(item, error)
+
+    def _finish(self, show: Callable[[float], None], before: int) -> None:
+        """Wait for the clip that was submitted first. before: so many are finished."""
+        job, item, digest = self._waiting[0]
+        try:
+            found = self._client.wait(job, lambda news: show(before + news.fraction))
+            if found.state != DONE:
+                raise WorkerError(found.reason or found.state)
+            self._bring(job, item, digest)
+            self._told.dubbed += 1
+        except (ImaginTalkError, ClientError) as error:
+            self._failed(item, error)
+        self._waiting.popleft()
+        show(before + 1)
+
+    def _failed(self, item: Item, error: Exception) -> None:
+        self._told.failures.append((item, " ".join(str(error).split())))
 
     def _submit(self, item: Item) -> int:
         request = replace(
@@ -178,33 +233,19 @@ class Batch:
         )
         return self._client.submit(request)
 
-    def _collect(self, todo: dict[int, tuple[Item, str]]) -> list[tuple[Item, str]]:
-        """Wait for the jobs and bring each result as it comes."""
-        failures = []
-        with _bar(len(todo)) as advance:
-
-            def heard(job: Job) -> None:
-                if not job.finished_s:
-                    return
-                item, digest = todo[job.id]
-                try:
-                    if job.state != DONE:
-                        raise WorkerError(job.reason or job.state)
-                    self._bring(job.id, item, digest)
-                except (ImaginTalkError, ClientError) as error:
-                    failures.append((item, " ".join(str(error).split())))
-                advance()
-
-            self._client.wait_all(list(todo), heard)
-        return failures
-
     def _bring(self, job: int, item: Item, digest: str) -> None:
         result = self._client.result(job)
         with ExitStack() as stack:
             for take, path in zip(result.takes, item.outputs, strict=True):
+                path.parent.mkdir(parents=True, exist_ok=True)
                 fetch(self._client, self._hello, job, take, stack.enter_context(whole_file(path)))
+        self._told.remarks += [(item, words) for words in (*result.notes, *result.warnings)]
         with self._record.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"output": item.outputs[0].name, "request": digest}) + "\n")
+            file.write(json.dumps({"output": self._name(item), "request": digest}) + "\n")
+
+    def _name(self, item: Item) -> str:
+        """By which the record knows an item: its first output, within OUT."""
+        return item.outputs[0].relative_to(self._record.parent).as_posix()
 
 
 def _digest(item: Item, hello: Hello) -> str:
@@ -264,14 +305,7 @@ def _answers(place: Path) -> bool:
 
 
 @contextmanager
-def _bar(total: int) -> Iterator[Callable[[], None]]:
-    """Gives what tells of one more clip that is finished."""
-    finished = 0
+def _bar(total: int) -> Iterator[Callable[[float], None]]:
+    """Gives what tells how many clips are finished, parts of one included."""
     with progress_bar() as notify:
-
-        def advance() -> None:
-            nonlocal finished
-            finished += 1
-            notify(Progress(f"{finished} of {total} clips", finished / max(total, 1)))
-
-        yield advance
+        yield lambda done: notify(Progress(f"{int(done)} of {total} clips", min(done / max(total, 1), 1.0)))

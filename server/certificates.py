@@ -22,7 +22,7 @@ from imagintalk.errors import OptionError, OutputError
 
 from .address import TOKEN_FILE
 from .security import read_or_make_token
-from .settings import default_state
+from .settings import CLIENT_END, SERVER_END, default_certificates, default_state
 
 _DAYS = 825
 """The longest that common TLS clients accept."""
@@ -30,16 +30,19 @@ _DAYS = 825
 
 def run(args: argparse.Namespace) -> int:
     """Raises OutputError, OptionError, WorkerError."""
-    make(args.output, args.host, read_or_make_token(args.state or default_state()))
-    print(f"worker: imagintalk worker start --listen HOST:PORT --certificates {args.output / 'server'}")
-    print(f"client: carry {args.output / 'client'} there; imagintalk dub --worker HOST:PORT --certificates client …")
+    folder = args.output or default_certificates()
+    if args.output is None:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    make(folder, args.host, read_or_make_token(args.state or default_state()))
+    print(f"worker: imagintalk worker start --listen HOST:PORT --certificates {folder / SERVER_END}")
+    print(f"client: carry {folder / CLIENT_END} there; imagintalk dub … --worker HOST:PORT --certificates client")
     return 0
 
 
 def make(folder: Path, hosts: list[str], token: str) -> None:
     """Write all of it into a new folder. hosts: names and addresses of the worker. Raises OutputError, OptionError."""
     names = [_name(host) for host in hosts]
-    server, client = folder / "server", folder / "client"
+    server, client = folder / SERVER_END, folder / CLIENT_END
     try:
         for place in (folder, server, client):
             place.mkdir(mode=0o700)

@@ -63,6 +63,7 @@ class Client:
         """version: of the client's program, for messages. timeout_s: longest wait for an answer."""
         self._calls = _Line(address, version, timeout_s)
         self._polls = _Line(address, version, timeout_s + POLL_S)
+        self._faces = _Line(address, version, timeout_s + _FACES_S)
 
     def __enter__(self) -> Client:
         return self
@@ -72,8 +73,8 @@ class Client:
 
     def close(self) -> None:
         """Hang up."""
-        self._calls.close()
-        self._polls.close()
+        for line in (self._calls, self._polls, self._faces):
+            line.close()
 
     def hello(self) -> Hello:
         """What the worker is and can do, asked anew."""
@@ -119,7 +120,7 @@ class Client:
 
     def faces(self, path: str, start_s: float = 0.0, end_s: float | None = None) -> list[Face]:
         """The people in a clip; takes seconds."""
-        return [Face.unpack(face) for face in self._polls.ask("faces", path, start_s, end_s)]
+        return [Face.unpack(face) for face in self._faces.ask("faces", path, start_s, end_s)]
 
     def preload(self) -> None:
         """Have the model loaded ahead of the first job."""
@@ -214,8 +215,10 @@ class Client:
         return [finished[job] for job in jobs]
 
 
-_MOST_JOBS = 1000
-"""In one question."""
+_MOST_JOBS = 400
+"""In one question, so that the answer stays below the bound on a message however long the clips' paths are."""
+_FACES_S = 60.0
+"""After which the worker gives up on a picture."""
 _AWAY_S = 30.0
 _GAP_S, _LONGEST_GAP_S = 0.01, 0.2
 """Between two polls, for each job that is waited for: what happens close together comes in one answer."""
@@ -240,6 +243,7 @@ class _Line:
         """Hold the line; what breaks it is told as Unreachable, and it is given up."""
         with self._lock:
             try:
+                self._drop_if_cut()
                 if self._connection is None:
                     self._connect()
                 yield
@@ -250,8 +254,18 @@ class _Line:
                     f"no answer from the worker at {place} ({error or type(error).__name__}); is it running, and is"
                     " the token that of this worker?"
                 ) from None
-            except (ProtocolError, ValueError, TypeError, LookupError, vinegar.GenericException) as error:
+            except (
+                ProtocolError, ValueError, TypeError, LookupError, AttributeError, vinegar.GenericException
+            ) as error:  # fmt: skip
                 raise ClientError(f"the worker's answer is not understood ({error}); update both sides") from None
+
+    def _drop_if_cut(self) -> None:
+        """The worker hangs up on who was silent for long. Told before a call is sent, so none is sent twice."""
+        if self._connection is not None:
+            try:
+                self._connection.poll(0)
+            except (EOFError, OSError):
+                self.close()
 
     def ask(self, call: str, *values: Any) -> Any:
         with self.connected():

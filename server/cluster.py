@@ -208,7 +208,7 @@ class Cluster:
         self._thread.start()
 
     def stop(self) -> None:
-        """Leave the cluster. The lanes are the caller's to stop, after this and before `leave`."""
+        """Start no more lanes. Those that run are the caller's to stop, after this and before `leave`."""
         self._stopping.set()
         self._thread.join(timeout=10)
 

@@ -33,7 +33,7 @@ def _add_worker(subparsers: Any) -> None:
         "--root", type=Path, action="append", default=[], metavar="FOLDER", help="clients elsewhere may name its clips"
     )
     start.add_argument("--model", help="name or folder of the model (default: the embedded one)")
-    start.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    start.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="default: %(default)s")
     start.add_argument("--idle", type=float, default=10.0, metavar="MINUTES", help="then the model is unloaded (10)")
     start.add_argument("--cache", type=float, default=4.0, metavar="GB", help="most that results may take (4)")
     start.add_argument("--cluster", metavar="ADDRESS", help="auto or ray://HOST:PORT: work as actors of a Ray cluster")
@@ -47,13 +47,15 @@ def _add_worker(subparsers: Any) -> None:
     jobs.add_argument("-n", type=int, default=20, metavar="N", help="so many (20)")
     cancel = _action(actions, "cancel", "stop a job", "report", "cancel")
     cancel.add_argument("job", type=int, metavar="JOB")
-    forget = _action(actions, "forget", "remove a finished job, and that its clip was refused", "report", "forget")
-    forget.add_argument("job", type=int, metavar="JOB")
+    forget = _action(actions, "forget", "remove finished jobs, and that their clips were refused", "report", "forget")
+    forget.add_argument("jobs", type=int, nargs="+", metavar="JOB")
     logs = _action(actions, "logs", "print the end of the log", "report", "logs")
     logs.add_argument("-n", type=int, default=20, metavar="N", help="so many lines (20)")
     logs.add_argument("-f", "--follow", action="store_true", help="go on with what comes")
     certificates = _action(actions, "certificates", "make a CA and certificates for both ends", "certificates", "run")
-    certificates.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="a new folder")
+    certificates.add_argument(
+        "-o", "--output", type=Path, metavar="FOLDER", help="a new folder (default: where both ends look)"
+    )
     certificates.add_argument(
         "--host",
         action="append",
@@ -64,8 +66,7 @@ def _add_worker(subparsers: Any) -> None:
 
 
 def _action(actions: Any, name: str, words: str, module: str, function: str) -> Any:
-    # Whole names only: `start --background` starts the same words again without that one, and must know it by sight.
-    parser = actions.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".", allow_abbrev=False)
+    parser = actions.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
     parser.add_argument("--state", type=Path, metavar="FOLDER", help=_STATE_HELP)
     parser.set_defaults(run=_later(module, function))
     return parser
@@ -104,12 +105,21 @@ def _add_to_dub(parser: argparse.ArgumentParser) -> None:
     """`imagintalk dub --worker`: the same command, done by the worker."""
     alone = parser.get_default("run")
     by_worker = _later("dub", "run")
-    _add_where(parser, "--worker", "let the running worker do it; with HOST:PORT one on another machine", "")
+    _add_where(parser, "--worker", "let the running worker do it; with HOST:PORT one on another machine", False)
     parser.set_defaults(run=lambda args: alone(args) if args.worker is None else by_worker(args))
 
 
-def _add_where(parser: Any, flag: str, words: str, const: str | None = None) -> None:
-    parser.add_argument(flag, metavar="HOST:PORT", nargs="?" if const is not None else None, const=const, help=words)
+def _place(text: str) -> str:
+    """Of `dub --worker clip.mp4` argparse would take the clip for the worker, and then miss a clip."""
+    if ":" not in text:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected HOST:PORT; put --worker alone behind the clip")
+    return text
+
+
+def _add_where(parser: Any, flag: str, words: str, const: bool | None = None) -> None:
+    parser.add_argument(
+        flag, metavar="HOST:PORT", nargs="?" if const is not None else None, const=const, type=_place, help=words
+    )
     parser.add_argument(
         "--certificates", type=Path, metavar="FOLDER", help="client's part of what `worker certificates` made"
     )

@@ -12,7 +12,7 @@ import soundfile
 from imagintalk.commands.dub import guidance_weights
 from imagintalk.console import progress_bar, warn
 from imagintalk.dubbing.outputs import Outputs
-from imagintalk.errors import OptionError, WorkerError
+from imagintalk.errors import OptionError, WeightsError, WorkerError
 from imagintalk.media.files import whole_file
 from imagintalk.media.mux import write_video
 from imagintalk.media.probe import probe
@@ -21,6 +21,7 @@ from imagintalk.types import Clip, Notify, Progress, Speech
 
 from .asking import asking
 from .client import Client
+from .model_card import read_card
 from .protocol import CLICK, DONE, ClipRequest, Hello, Job, Result
 from .remote import fetch, name_file, name_voice
 
@@ -47,10 +48,19 @@ def run(args: argparse.Namespace) -> int:
 
 def _check_same(args: argparse.Namespace, hello: Hello) -> None:
     """Model and device are chosen when the worker starts. Raises OptionError."""
-    if args.model not in (None, hello.model):
+    if not _is_its_model(args.model, hello):
         raise OptionError(f"model {args.model}: the worker has {hello.model}; start it with --model {args.model}")
     if args.device != "auto":
         raise OptionError(f"device {args.device}: the worker has its own; start it with --device {args.device}")
+
+
+def _is_its_model(model: str | None, hello: Hello) -> bool:
+    if model in (None, hello.model):
+        return True
+    try:
+        return read_card(model).sha256 == hello.model_sha256
+    except WeightsError:  # not on this machine
+        return False
 
 
 def _request(args: argparse.Namespace, client: Client, hello: Hello) -> ClipRequest:

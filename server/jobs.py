@@ -18,7 +18,7 @@ from imagintalk.errors import WorkerError
 from .events import EventLog
 from .journal import JobRow, Journal, JournalError, facts_of
 from .logs import note
-from .protocol import CANCELLED, DONE, FAILED, FINISHED, QUEUED, RUNNING, ClipRequest, Job
+from .protocol import CANCELLED, DONE, FAILED, FINISHED, QUEUED, RUNNING, UPLOADED, ClipRequest, Job
 from .results import Results
 from .settings import Limits
 from .states import check_move
@@ -26,6 +26,10 @@ from .states import check_move
 MOST_CRASHES = 3
 """A clip that has ended so many processes is refused."""
 
+_REFUSED = (
+    f"refused, because this clip has ended the working process {MOST_CRASHES} times; `imagintalk worker jobs` shows"
+    " how; forget those jobs to try again"
+)
 _FORGET_EVERY = 100
 """Jobs between two sweeps of the finished ones."""
 
@@ -110,11 +114,11 @@ class Jobs:
             return [live if isinstance(live, int) else live.row.id for live in entered]
 
     def _check_not_refused(self, one: Prepared) -> None:
-        if self._journal.crashes_of(one.clip) >= MOST_CRASHES:
-            raise WorkerError(
-                f"{one.request.path}: refused, because it has ended the working process {MOST_CRASHES} times;"
-                " `imagintalk worker jobs` shows how; forget those jobs to try again"
-            )
+        if self._crashed_too_often(one.clip):
+            raise WorkerError(f"{one.request.path}: {_REFUSED}")
+
+    def _crashed_too_often(self, clip: str) -> bool:
+        return self._journal.crashes_of(clip) >= MOST_CRASHES
 
     def _enter(self, one: Prepared) -> LiveJob | int:
         """A new job in the journal; the id of the old one where the client has named it before."""
@@ -124,9 +128,23 @@ class Jobs:
             return known.id
         request = json.dumps(one.request.pack())
         row = JobRow(
-            0, key, QUEUED, one.request.priority, request, one.path, one.voice, one.clip, one.content, "", "[]", 0, 0,
-            time.time(), None, None,
-        )  # fmt: skip
+            id=0,
+            client_key=key,
+            state=QUEUED,
+            priority=one.request.priority,
+            request=request,
+            path=one.path,
+            voice=one.voice,
+            clip=one.clip,
+            content=one.content,
+            reason="",
+            notes="[]",
+            crashes=0,
+            cached=0,
+            created_s=time.time(),
+            started_s=None,
+            finished_s=None,
+        )
         self._journal.add(row)
         self._sweep += 1
         self.counts["submitted"] += 1
@@ -154,7 +172,10 @@ class Jobs:
                     if live is None or live.row.state != QUEUED:
                         continue  # cancelled meanwhile
                     with self._recorded():
-                        if not self._serve_from_cache(live):
+                        if self._crashed_too_often(live.row.clip):
+                            live.row.reason = _REFUSED
+                            self._move(live, FAILED)
+                        elif not self._serve_from_cache(live):
                             live.begun = time.monotonic()
                             self._move(live, RUNNING)
                     self._tell([live])
@@ -193,6 +214,8 @@ class Jobs:
         """reason: in words. crashed: it ended the process that worked on it."""
         with self._lock:
             live.row.crashes += crashed
+            if live.request.path.startswith(UPLOADED):
+                reason = reason.replace(live.row.path, "the clip")  # where it lies here is no business of the client's
             live.row.reason = reason
             with self._recorded():
                 self._move(live, FAILED)

@@ -22,6 +22,9 @@ from .settings import Settings
 _WATCH_S = 0.25
 """Between two looks at the runner's memory and silence."""
 
+_OBEYS_S = 15.0
+"""A runner that goes on with a cancelled job for longer, because it hangs or still loads the model, is killed."""
+
 _ATTEMPTS = itertools.count(1)
 """A folder for each try, since what still works on an earlier one may write there; the worker starts with none."""
 
@@ -30,6 +33,10 @@ NOT_LOADED, IDLE = "not loaded", "idle"
 
 class _Stuck(Exception):
     """The runner must be killed; the text says why."""
+
+
+class _Leaving(Exception):
+    """The lane was told to stop."""
 
 
 class Lane:
@@ -130,8 +137,10 @@ class Lane:
         if message is not None:
             self._heard(message)
         if not self._runner.alive:
-            self._drop()  # it may have died while nobody looked
-        elif time.monotonic() - self._used > self._settings.idle_unload_s:
+            if self.device != NOT_LOADED:
+                warn("child lost", lane=self.name, reason="it ended while it had nothing to do")
+            self._drop()
+        elif self.device != NOT_LOADED and time.monotonic() - self._used > self._settings.idle_unload_s:
             self._drop()
             note("unloaded", lane=self.name)
 
@@ -161,8 +170,11 @@ class Lane:
         except ImaginTalkError as error:  # of the user's making, before the work began
             self._jobs.fail(live, str(error))
         except _Stuck as stuck:
-            self._drop()
             self._lost(live, str(stuck))
+        except _Leaving:
+            self._drop()
+            if not self._jobs.closed:  # else the journal starts the job again with the next worker
+                self._jobs.put_back(live, "its machine left")
         finally:
             self.running = None
             if folder.exists():
@@ -178,8 +190,9 @@ class Lane:
     def _lost(self, live: LiveJob, reason: str) -> None:
         """The runner went away, or was sent away, while it worked on a job."""
         self._drop()
-        if self._jobs.closed:
-            return  # the worker stops: the journal starts the job again with the next one
+        if live.cancelling:
+            self._jobs.stopped(live)
+            return
         self._jobs.counts["crashes"] += 1
         warn("child lost", lane=self.name, job=live.row.id, reason=reason)
         if self._runner.keeps_job:
@@ -188,11 +201,12 @@ class Lane:
             self._jobs.fail(live, reason, crashed=True)
 
     def _follow(self, live: LiveJob, folder: Path) -> None:
-        """Listen to the runner until the job is over. Raises RunnerGone, _Stuck."""
+        """Listen to the runner until the job is over. Raises RunnerGone, _Stuck, _Leaving."""
         heard = watched = time.monotonic()
+        told_to_stop: float | None = None
         while True:
             if self._stopping.is_set():  # `stop` may have come before the runner that it ends was there
-                raise _Stuck("the worker stops")
+                raise _Leaving
             message = self._runner.receive(_WATCH_S)
             now = time.monotonic()
             if message is not None:
@@ -201,6 +215,10 @@ class Lane:
                     return
             elif now - heard > self._settings.silence_s:
                 raise _Stuck(f"it hung: no sign of life for {self._settings.silence_s:g} s")
+            if live.cancelling:
+                told_to_stop = told_to_stop or now
+                if now - told_to_stop > _OBEYS_S:
+                    raise _Stuck("it did not stop when it was told to")
             if now - watched >= _WATCH_S:
                 watched = now
                 self._check_memory()

@@ -109,7 +109,8 @@ def cancel(args: argparse.Namespace) -> int:
 def forget(args: argparse.Namespace) -> int:
     """Raises WorkerError."""
     with asking(args.state) as client:
-        client.forget(args.job)
+        for job in args.jobs:
+            client.forget(job)
     return 0
 
 

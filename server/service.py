@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from .worker import Worker
 
 LONGEST_POLL_S = 30.0
-MOST_JOBS = 1000
-"""In one answer or batch, so that it stays below the bound on a message."""
+MOST_JOBS = 400
+"""In one answer or batch, so that it stays below the bound on a message however long the clips' paths are."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 

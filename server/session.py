@@ -132,7 +132,7 @@ class Session:
             self._emit(("note", job, sentence))
 
         try:
-            asked = _with_voice(ClipRequest.unpack(request), voice)
+            asked = replace(ClipRequest.unpack(request), voice=voice)
             if self._loaded_backend is None:
                 progress(LOADING, 0.0)
             dubs: Dubs = self._loaded()
@@ -160,10 +160,6 @@ class Session:
         except Exception as error:  # noqa: BLE001 - as above
             traceback.print_exc()
             self._emit(("no faces", f"fault of the program: {type(error).__name__}: {error}"))
-
-
-def _with_voice(request: ClipRequest, voice: str) -> ClipRequest:
-    return replace(request, voice=voice)
 
 
 def _outcome(folder: Path, made: Made, notes: list[str], seconds: float) -> dict[str, Any]:

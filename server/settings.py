@@ -18,8 +18,12 @@ def default_state() -> Path:
 
 
 def default_certificates() -> Path:
-    """Where `imagintalk worker certificates` writes, and both ends look first."""
+    """Where `imagintalk worker certificates` writes unless told otherwise, and where both ends look then."""
     return Path(platformdirs.user_config_dir("imagintalk")) / "certificates"
+
+
+SERVER_END, CLIENT_END = "server", "client"
+"""Folders in it for each end."""
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from .cluster import Cluster
 
 _MEMORY_SHARE = 0.9
+PORT_FILE = "port"
+"""Where the last worker listened; stays when it stops."""
 
 
 class Worker:
@@ -82,13 +84,21 @@ class Worker:
         self._near = self._listen(LOOPBACK, 0, None) if tls else self._listener
 
     def _listen(self, host: str, port: int, tls: ssl.SSLContext | None) -> Listener:
-        """On the port that is asked for; else on that of a worker which was killed here, for its clients wait there."""
+        """On the port that is asked for; else on that of the last worker here, for its clients may wait there.
+
+        Who comes through TLS is on another machine, even where a tunnel makes it look otherwise.
+        """
         doorkeeper = Doorkeeper(self._token, tls, self.settings.limits.stall_s)
-        before = Address.of_state(self.settings.state)
-        again = port == 0 and tls is None and before is not None and before.host == host
-        for attempt in (before.port, port) if again and before is not None else (port,):
+        last = _read_port(self.settings.state) if port == 0 and tls is None else 0
+        for attempt in dict.fromkeys((last, port)) if last else (port,):
             try:
-                return Listener(self._welcome, host, attempt, doorkeeper, self.settings.limits)
+                return Listener(
+                    lambda peer: Guest(self, local=tls is None and is_loopback(peer)),
+                    host,
+                    attempt,
+                    doorkeeper,
+                    self.settings.limits,
+                )
             except OSError as error:
                 refused = error.strerror
         raise WorkerError(f"{host}:{port}: cannot listen there ({refused})")
@@ -108,9 +118,6 @@ class Worker:
             return self._intake.content_of(live.request, live.row.path, live.row.voice)[1] == live.row.content
         except WorkerError:  # gone: what was read of it was read before
             return True
-
-    def _welcome(self, peer: str) -> Guest:
-        return Guest(self, local=is_loopback(peer))
 
     @property
     def address(self) -> Address:
@@ -146,6 +153,8 @@ class Worker:
             partial.touch(mode=0o600)
             public = {name: value for name, value in asdict(self.address).items() if name != "token"}
             partial.write_text(json.dumps(public), encoding="utf-8")
+        with whole_file(self.settings.state / PORT_FILE) as partial:
+            partial.write_text(str(self.address.port), encoding="ascii")
         note("started", address=f"{self.settings.host}:{self.port}", pid=os.getpid())
 
     def wait(self) -> None:
@@ -259,6 +268,15 @@ class Worker:
     def metrics(self) -> str:
         """The status in Prometheus' text format."""
         return prometheus(self.status())
+
+
+def _read_port(state: Path) -> int:
+    """0: not known."""
+    try:
+        port = int((state / PORT_FILE).read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return 0
+    return port if 0 < port < 65_536 else 0
 
 
 def _lock(state: Path) -> IO[str]:

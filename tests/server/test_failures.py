@@ -12,7 +12,7 @@ import pytest
 from served import Start, ask, child_of, lives, wait_for
 
 from imagintalk_server.client import Client, ClientError
-from imagintalk_server.protocol import DONE, FAILED, RUNNING
+from imagintalk_server.protocol import CANCELLED, DONE, FAILED, RUNNING
 from imagintalk_server.worker import Worker
 
 SILENCE_S = 4.0
@@ -79,13 +79,39 @@ def test_a_stop_while_the_child_starts_waits_for_nothing(worker: Worker, client:
 
 def test_after_three_crashes_the_clip_is_refused_and_not_the_queue(client: Client, clip: Path) -> None:
     jobs = [client.wait(client.submit(ask(clip, "exits", seed=seed))).id for seed in range(3)]
-    with pytest.raises(ClientError, match="refused, because it has ended the working process 3 times"):
+    with pytest.raises(ClientError, match="refused, because this clip has ended the working process 3 times"):
         client.submit(ask(clip, seed=9))
     other = clip.with_name("other.mp4")
     other.write_bytes(b"another clip")
     assert client.wait(client.submit(ask(other))).state == DONE
     client.forget(jobs[0])
     assert client.wait(client.submit(ask(clip, seed=9))).state == DONE
+
+
+def test_a_clip_that_is_refused_holds_up_no_queue_where_it_waits_already(client: Client, clip: Path) -> None:
+    other = clip.with_name("other.mp4")
+    other.write_bytes(b"another clip")
+    jobs = client.submit_batch([*(ask(clip, "exits", seed=seed) for seed in range(5)), ask(other)])
+    found = client.wait_all(jobs)
+    assert ["refused" in job.reason for job in found] == [False] * 3 + [True] * 2 + [False]
+    assert [job.state for job in found] == [FAILED] * 5 + [DONE]
+    assert client.status().counts == (
+        ("crashes", 3),
+        ("done", 1),
+        ("dropped connections", 0),
+        ("failed", 5),
+        ("submitted", 6),
+    )
+
+
+def test_a_job_that_hangs_can_be_cancelled(
+    client: Client, worker: Worker, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imagintalk_server.lane._OBEYS_S", 0.5)
+    job, after = client.submit_batch([ask(clip, "hangs"), ask(clip, seed=1)])
+    wait_for(lambda: child_of(worker) is not None and client.job(job).state == RUNNING)
+    client.cancel(job)
+    assert [found.state for found in client.wait_all([job, after])] == [CANCELLED, DONE]
 
 
 def test_a_success_clears_what_came_before(client: Client, worker: Worker, clip: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -214,6 +215,15 @@ def test_the_model_is_loaded_ahead_and_unloaded_when_idle(start: Start, clip: Pa
         wait_for(lambda: client.hello().device == "not loaded")
         assert not psutil.pid_exists(child)
         assert client.wait(client.submit(ask(clip))).state == DONE
+
+
+def test_faces_do_not_wait_for_events(client: Client, clip: Path) -> None:
+    instance = client.hello().instance
+    with ThreadPoolExecutor(1) as pool:
+        poll = pool.submit(client.events, instance, 10**6, 5.0)
+        time.sleep(0.2)
+        assert client.faces(str(clip))
+        assert not poll.done()
 
 
 def test_faces_are_found_while_a_job_runs(client: Client, clip: Path) -> None:

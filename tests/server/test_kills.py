@@ -78,6 +78,17 @@ def test_stopping_is_no_loss_either(served: list[Served], clip: Path) -> None:
     assert states(served[0].state) == {job: RUNNING}
 
 
+def test_a_client_waits_through_a_clean_restart_too(served: list[Served], clip: Path) -> None:
+    with Client(served[0].address) as client:
+        job = client.submit(ask(clip, "slow", steps=20))
+        wait_for(lambda: client.job(job).state == RUNNING)
+        client.shutdown()
+        assert served[0].process.wait(timeout=10) == 0
+        served.append(Served(served[0].state))
+        assert served[1].address.port == served[0].address.port
+        assert client.wait(job).state == DONE
+
+
 def test_a_full_disk_refuses_new_jobs_and_loses_none(served: list[Served], clip: Path) -> None:
     process = psutil.Process(served[0].process.pid)
     with Client(served[0].address) as client:

@@ -117,7 +117,10 @@ def test_tls_needs_a_certificate_of_our_ca(start: Start, tmp_path: Path, clip: P
     worker = start(host="0.0.0.0", certificates=tmp_path / "ours" / "server")
     port = worker.port
     with Client(Address.remote("127.0.0.1", port, tmp_path / "ours" / "client")) as client:
-        assert client.wait(client.submit(ask(clip))).state == DONE
+        assert not client.hello().local  # who comes through a tunnel looks as near as this one
+        with pytest.raises(ClientError, match="upload the clip"):
+            client.submit(ask(clip))
+        assert client.wait(client.submit(ClipRequest(client.upload(clip)))).state == DONE
     with (
         pytest.raises(Unreachable),
         Client(Address.remote("127.0.0.1", port, tmp_path / "theirs" / "client")) as client,
@@ -198,6 +201,16 @@ def test_silence_is_dropped(start: Start) -> None:
         began = time.monotonic()
         assert answer(sock) == b""
         assert 0.2 < time.monotonic() - began < 5
+
+
+def test_a_client_that_was_silent_for_long_goes_on(start: Start, clip: Path) -> None:
+    with Client(start({"idle_s": 0.3}).address) as client:
+        first = client.submit(ask(clip))
+        time.sleep(1)
+        assert client.wait(first).state == DONE
+        time.sleep(1)
+        assert client.result(first).takes
+        assert len(client.jobs()) == 1
 
 
 def test_a_stalled_message_and_a_stalled_token_are_dropped(start: Start) -> None:
@@ -297,6 +310,6 @@ def test_strangers_make_way_behind_tls_too(start: Start, tmp_path: Path) -> None
     half_open = [connect(Address("127.0.0.1", worker.port, "")) for _ in range(20)]
     wait_for(lambda: threading.active_count() <= threads + 5)
     with Client(Address.remote("127.0.0.1", worker.port, tmp_path / "ours" / "client")) as client:
-        assert client.hello().local
+        assert client.hello().protocol
     for sock in half_open:
         sock.close()

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,10 +15,11 @@ import soundfile
 from pipelines import speech_of
 from served import Start, ask, wait_for
 
-from imagintalk.cli import main
+from imagintalk.cli import build_parser, main
 from imagintalk.errors import ImaginTalkError
 from imagintalk_server.batch import Batch, find_items
 from imagintalk_server.client import Client
+from imagintalk_server.daemon import words_of
 from imagintalk_server.protocol import CANCELLED, DONE, ClipRequest
 from imagintalk_server.settings import FACES, PIPELINE, Backend
 from imagintalk_server.worker import Worker
@@ -157,7 +159,7 @@ def test_a_batch_dubs_a_folder_and_goes_on_where_it_stopped(
     assert (out / "a.wav").read_bytes() == speech_of(footage / "a.mp4", 5)
 
 
-@pytest.mark.parametrize("during", ["submit", "wait_all"])
+@pytest.mark.parametrize("during", ["submit", "wait"])
 def test_a_batch_that_is_interrupted_leaves_no_job_behind(
     worker: Worker, footage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, during: str
 ) -> None:
@@ -169,7 +171,7 @@ def test_a_batch_that_is_interrupted_leaves_no_job_behind(
         def interrupted(*values: object) -> object:
             nonlocal calls
             calls += 1
-            if during == "wait_all" or calls == 3:
+            if during == "wait" or calls == 3:
                 raise KeyboardInterrupt
             return plain(*values)
 
@@ -197,6 +199,79 @@ def test_a_batch_tells_each_failure_in_a_line(
     assert sorted(path.name for path in (tmp_path / "out").glob("*.wav")) == ["two.wav"]
 
 
+def test_a_list_names_its_outputs_and_a_wrong_line_is_one_failure(
+    batch,
+    footage: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],  # noqa: ANN001
+) -> None:
+    listed = tmp_path / "list.csv"
+    listed.write_text(
+        "clip,start,output\nfootage/a.mp4,,shot/1.2\nfootage/b.mp4,,shot/1.3.wav\n"
+        "footage/b.mp4,soon,x\nfootage/c.mp4,,../../c\n"
+    )
+    assert batch(listed) == 1
+    told = capsys.readouterr()
+    assert told.out == "2 dubbed, 0 there already, 2 failed\n"
+    assert "line 4: could not convert string to float: 'soon'" in told.err
+    assert "line 5: output ../../c: expected a name within" in told.err
+    out = tmp_path / "out"
+    assert sorted(str(path.relative_to(out)) for path in out.rglob("*.wav")) == ["shot/1.2.wav", "shot/1.3.wav"]
+    assert batch(listed) == 1
+    assert capsys.readouterr().out == "0 dubbed, 2 there already, 2 failed\n"
+    listed.write_text("clip,start\nfootage/a.mp4,0,1\n")
+    assert batch(listed) == 2
+    assert "line 2: expected at most 2 cells" in capsys.readouterr().err
+
+
+def test_a_batch_leaves_what_others_made_and_tells_what_was_odd(
+    batch,
+    footage: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],  # noqa: ANN001
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "a.wav").write_text("mine")
+    assert batch(footage, more=("--emotion", "notes")) == 1
+    told = capsys.readouterr()
+    assert told.out == "2 dubbed, 0 there already, 1 failed\n"
+    assert "a.mp4: " in told.err
+    assert "no batch made it" in told.err
+    assert "b.mp4: the lips are drawn" in told.err
+    assert (out / "a.wav").read_text() == "mine"
+
+
+def test_a_batch_whose_worker_goes_away_still_sums_up(
+    worker: Worker, footage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = list(find_items([str(footage)], tmp_path, ClipRequest("", emotion="slow", steps=500)))
+    monkeypatch.setattr("imagintalk_server.client._AWAY_S", 0.5)
+    with Client(worker.address) as client:
+        timer = threading.Timer(0.5, worker.stop)
+        timer.start()
+        told = Batch(client, tmp_path / "record").run(items)
+        timer.join()
+    assert (told.dubbed, len(told.failures)) == (0, 3)
+    assert "no answer from the worker" in told.failures[0][1]
+
+
+def test_the_command_in_the_background_is_the_one_that_was_given(tmp_path: Path) -> None:
+    given = ["worker", "start", "--listen", "127.0.0.1:7861", "--idle", "3.0", "--cache", "2.0", "--device", "cpu"]
+    given += ["--state", str(tmp_path), "--model", "small", "--root", str(tmp_path)]
+    parser = build_parser()
+    again = parser.parse_args(words_of(parser.parse_args([*given, "--background"])))
+    assert vars(again) | {"run": None} == vars(parser.parse_args(given)) | {"run": None}
+
+
+def test_a_clip_is_not_taken_for_a_worker(
+    talking_clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["dub", "--worker", str(talking_clip), "-o", str(tmp_path / "a.wav")])
+    assert "put --worker alone behind the clip" in capsys.readouterr().err
+
+
 def test_a_batch_finds_patterns_and_refuses_two_of_a_name(footage: Path, tmp_path: Path) -> None:
     base = ClipRequest("")
     found = list(find_items([str(footage / "[ab].mp4"), str(footage / "c.mp4")], tmp_path, base))
@@ -222,7 +297,7 @@ def test_dub_by_the_worker_is_dub_itself(
     common = ["dub", str(talking_clip), "--end", "0.4", "--emotion", "happy", "--guidance", "joint=1.2,emotion=0.5"]
     here, there, report = (tmp_path / name for name in ("here.wav", "there.wav", "report.json"))
     assert main([*common, "-o", str(here), "--model", str(tiny_model), "--device", "cpu"]) == 0
-    assert main([*common, "-o", str(there), "--report", str(report), *state]) == 0
+    assert main([*common, "-o", str(there), "--report", str(report), "--model", str(tiny_model), *state]) == 0
     one, other = (soundfile.read(path, dtype="int16")[0].astype(int) for path in (here, there))
     # Not to the last bit: how many threads a sum is shared out to depends on what else the process and machine do.
     assert abs(one - other).max() <= 2
@@ -240,7 +315,7 @@ def test_dub_by_the_worker_is_dub_itself(
     capsys.readouterr()
     for wrong, words in (
         (["--emotion", "grumpy"], "grumpy"),
-        (["--model", "paper"], "the worker has"),
+        (["--model", "small"], "the worker has"),
         (["--device", "cuda"], "start it with --device"),
         (["--start", "99"], "lies outside"),
     ):
