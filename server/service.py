@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from .worker import Worker
 
 LONGEST_POLL_S = 30.0
+MOST_REQUESTS = 1000
+"""In one batch."""
 MOST_JOBS = 400
-"""In one answer or batch, so that it stays below the bound on a message however long the clips' paths are."""
+"""In one answer, so that it stays below the bound on a message however long the clips' paths are."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -81,8 +83,8 @@ class Guest(rpyc.Service):
     @_answers
     def exposed_submit_batch(self, requests: tuple[tuple[Any, ...], ...]) -> tuple[int, ...]:
         """Ids of the jobs that packed ClipRequests became: all of them, or none."""
-        if not isinstance(requests, tuple) or len(requests) > MOST_JOBS:
-            raise WorkerError(f"expected a tuple of at most {MOST_JOBS} requests")
+        if not isinstance(requests, tuple) or len(requests) > MOST_REQUESTS:
+            raise WorkerError(f"expected a tuple of at most {MOST_REQUESTS} requests")
         return tuple(self._worker.submit([ClipRequest.unpack(request) for request in requests], self._local))
 
     @_answers
