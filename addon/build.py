@@ -1,7 +1,7 @@
 """Builds the extension: `python addon/build.py` writes dist/imagintalk-VERSION.zip.
 
 Blender's own packager wants everything in one folder, so addon/, the manifest, the parts of server/ that speak to the
-worker, and the wheels that Blender's Python lacks are staged into build/stage first. Needs pip, and bpy for the packager.
+worker, and the wheels that Blender's Python lacks are staged into build/stage first. Needs pip and bpy.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def build(output: Path, work: Path) -> Path:
 def _wheels(folder: Path) -> list[Path]:
     """The wheels, of the versions in constraints.txt; fetched where they are not there yet."""
     pins = dict(line.split("==") for line in _lines(REPOSITORY / "constraints.txt"))
-    found = []
+    found: list[Path] = []
     for name in WHEELS:
         pattern = f"{name}-{pins[name]}-*.whl"
         if not any(folder.glob(pattern)):
