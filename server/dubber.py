@@ -48,7 +48,7 @@ class Dubber:
 
     def dub(self, request: ClipRequest, path: Path, folder: Path, tell: Tell) -> Made:
         """Raises ImaginTalkError, MemoryError."""
-        clip = Clip(path, request.start_s, request.end_s)
+        clip = Clip(path, request.start_s, request.end_s, request.times)
         options = options_of(request)
         outputs = Outputs(clip, folder / _SPEECH, options.takes, folder / REPORT)
         if self._note:
@@ -118,6 +118,7 @@ def options_of(request: ClipRequest) -> DubOptions:
     return DubOptions(
         emotion=request.emotion,
         intensity=request.intensity,
+        emotions=request.emotions,
         voice=request.voice,
         face=request.face,
         seed=request.seed,
