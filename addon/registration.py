@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from . import handlers, operators, preferences, properties, rendering, state, tick
+
+_PARTS = (preferences, properties, operators, handlers, tick)
+
 
 def register() -> None:
-    pass
+    state.begin()
+    for part in _PARTS:
+        part.register()
 
 
 def unregister() -> None:
-    pass
+    for part in reversed(_PARTS):
+        part.unregister()
+    rendering.stop_all()
+    state.end()

@@ -57,6 +57,8 @@ class Session:
     changed: set[str] = field(default_factory=set)
     """Keys of dubs whose copy in the scene is old."""
     faces: dict[str, FacesFound] = field(default_factory=dict)
+    waits: str = ""
+    """Why nothing may be inserted now, in words; empty: it may."""
     looking: set[str] = field(default_factory=set)
     """Strips whose faces are being looked for."""
     _unclaimed: OrderedDict[int, Job] = field(default_factory=OrderedDict)
@@ -72,6 +74,16 @@ class Session:
         if self.link is not None:
             self.link.close()
         self.link, self.worker, self.hello, self.status = None, NONE, None, None
+
+    def listen_again(self) -> None:
+        """Jobs were loaded: hear how they stand."""
+        self._renumber()
+        self._ask_open()
+
+    def _renumber(self) -> None:
+        self._numbers = {
+            dub.number: dub.key for dub in self.dubs.values() if dub.number is not None and dub.worker == self.worker_id
+        }
 
     def add(self, dub: Dub) -> None:
         self.dubs[dub.key] = dub
@@ -195,9 +207,7 @@ class Session:
 
     def _connected(self, hello: Hello, worker: str) -> None:
         self.worker, self.worker_id, self.hello, self.trouble = READY_TO_WORK, worker, hello, ""
-        self._numbers = {
-            dub.number: dub.key for dub in self.dubs.values() if dub.number is not None and dub.worker == worker
-        }
+        self._renumber()
         unsent = [
             dub
             for dub in self.dubs.values()

@@ -37,11 +37,19 @@ def can_be_dubbed(strip: Any | None) -> bool:
 
 
 def identify(strip: Any) -> str:
-    """The strip's id, given to it where it has none."""
+    """The strip's id, given to it where it has none, and anew where it is a copy that shows what another shows too.
+
+    The pieces of a split keep one id: they show different parts of the same.
+    """
     found = str(strip.get(ID, ""))
-    if not found:
+    if not found or any(_shows_the_same(strip, other.strip) for other in with_id(found) if other.strip != strip):
         found = strip[ID] = secrets.token_hex(6)
     return found
+
+
+def _shows_the_same(strip: Any, other: Any) -> bool:
+    first, second = (compat.left(one) - compat.content_start(one) for one in (strip, other))
+    return first < second + compat.duration(other) and second < first + compat.duration(strip)
 
 
 def with_id(source: str) -> list[Found]:

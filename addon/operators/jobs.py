@@ -1,0 +1,122 @@
+"""Cancelling, retrying and clearing jobs."""
+
+import bpy
+from bpy.props import StringProperty
+
+from .. import rendering, state
+from ..dub import CANCELLED, DONE, FAILED
+from ..worker_api import ClientError
+from .common import refused, register_all, unregister_all
+
+
+def _write(keys=()):
+    session = state.session()
+    changed, session.changed = session.changed, set()
+    state.write_jobs(changed | set(keys))
+
+
+def _dubs(*wanted):
+    return [dub for dub in state.session().dubs.values() if dub.state in wanted]
+
+
+class IMAGINTALK_OT_cancel(bpy.types.Operator):
+    """Stop this job"""
+
+    bl_idname = "imagintalk.cancel"
+    bl_label = "Cancel Job"
+
+    key: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, context):
+        return any(dub.open for dub in state.session().dubs.values())
+
+    def execute(self, context):
+        dub = state.session().dubs.get(self.key) or _chosen(context)
+        if dub is None or not dub.open:
+            return refused(self, "the job is not running any more")
+        rendering.stop(dub.key)
+        state.session().cancel([dub])
+        _write()
+        return {"FINISHED"}
+
+
+class IMAGINTALK_OT_cancel_all(bpy.types.Operator):
+    """Stop all jobs of this file"""
+
+    bl_idname = "imagintalk.cancel_all"
+    bl_label = "Cancel All Jobs"
+
+    @classmethod
+    def poll(cls, context):
+        return any(dub.open for dub in state.session().dubs.values())
+
+    def execute(self, context):
+        rendering.stop_all()
+        state.session().cancel([dub for dub in state.session().dubs.values() if dub.open])
+        _write()
+        return {"FINISHED"}
+
+
+class IMAGINTALK_OT_retry(bpy.types.Operator):
+    """Once more try every job that failed"""
+
+    bl_idname = "imagintalk.retry"
+    bl_label = "Retry Failed Jobs"
+
+    key: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, context):
+        return bool(_dubs(FAILED, CANCELLED))
+
+    def execute(self, context):
+        session = state.session()
+        failed = [session.dubs[self.key]] if self.key in session.dubs else _dubs(FAILED)
+        try:
+            state.ensure_worker()
+        except ClientError as error:
+            return refused(self, error)
+        for dub in failed:
+            session.retry(dub)
+        _write()
+        return {"FINISHED"}
+
+
+class IMAGINTALK_OT_clear(bpy.types.Operator):
+    """Take finished, failed and cancelled jobs off the list; takes stay"""
+
+    bl_idname = "imagintalk.clear"
+    bl_label = "Clear Finished Jobs"
+
+    @classmethod
+    def poll(cls, context):
+        return bool(_dubs(DONE, FAILED, CANCELLED))
+
+    def execute(self, context):
+        for dub in _dubs(DONE, FAILED, CANCELLED):
+            if dub.rendered and dub.state == CANCELLED:
+                rendering.clean(dub.request.path)
+            state.session().drop(dub)
+        _write()
+        return {"FINISHED"}
+
+
+def _chosen(context):
+    from .common import scene_of
+
+    stated = scene_of(context).imagintalk
+    if 0 <= stated.active_job < len(stated.jobs):
+        return state.session().dubs.get(stated.jobs[stated.active_job].name)
+    return None
+
+
+_CLASSES = (IMAGINTALK_OT_cancel, IMAGINTALK_OT_cancel_all, IMAGINTALK_OT_retry, IMAGINTALK_OT_clear)
+
+
+def register():
+    register_all(_CLASSES)
+
+
+def unregister():
+    unregister_all(_CLASSES)

@@ -1,0 +1,94 @@
+"""The beat of the main thread: takes in news, inserts takes, keeps scenes and panels up to date. A plain function."""
+
+from __future__ import annotations
+
+import time
+
+import bpy
+
+from . import guard, placing, rendering, state
+from .dub import DONE, READY, RENDERING
+
+BUSY_S, IDLE_S = 0.1, 0.5
+BUDGET_S = 0.01
+"""After which the rest waits for the next beat."""
+
+_resync = False
+_fresh = True
+
+
+def after_undo() -> None:
+    """Something was undone or redone: mend at the next beat."""
+    global _resync
+    _resync = True
+
+
+def after_load() -> None:
+    """A file was loaded: take up its jobs at the next beat."""
+    global _fresh
+    _fresh = True
+
+
+def tick() -> float | None:
+    """One beat; seconds until the next, None: no more. Blender's timer calls it, and tests do."""
+    global _resync, _fresh
+    if not state.running():
+        return None
+    now = state.session()
+    if _fresh:
+        _fresh = False
+        rendering.stop_all()
+        state.connect()
+        state.load()
+        state.resume()
+    heard = now.drain()
+    for dub in [dub for dub in now.dubs.values() if dub.state == RENDERING]:
+        rendering.begin(dub)
+    waits = guard.reason_to_wait()
+    if not waits:
+        if _resync:
+            _resync = False
+            state.mend_after_undo()
+        heard = _insert_ready() or heard
+        if now.changed:
+            keys, now.changed = now.changed, set()
+            state.write_jobs(keys)
+            heard = True
+    now.waits = waits
+    if heard:
+        redraw()
+    return BUSY_S if any(dub.open for dub in now.dubs.values()) else IDLE_S
+
+
+def _insert_ready() -> bool:
+    """Insert takes that wait, each as an undo step of its own, as many as the time allows."""
+    began, any_went = time.perf_counter(), False
+    for dub in [dub for dub in state.session().dubs.values() if dub.state == READY]:
+        placing.insert(dub)
+        dub.state, dub.fraction = DONE, 1.0
+        # The job is written with the step: whoever undoes and redoes it finds it done in both.
+        state.write_jobs({dub.key})
+        state.session().changed.discard(dub.key)
+        bpy.ops.ed.undo_push(message=f"ImaginTalk: {dub.label}")
+        any_went = True
+        if time.perf_counter() - began > BUDGET_S:
+            break
+    return any_went
+
+
+def redraw() -> None:
+    """Have every sequencer's sidebar drawn anew."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas if window.screen is not None else ():
+            if area.type == "SEQUENCE_EDITOR":
+                area.tag_redraw()
+
+
+def register() -> None:
+    after_load()
+    bpy.app.timers.register(tick, first_interval=0.1, persistent=True)
+
+
+def unregister() -> None:
+    if bpy.app.timers.is_registered(tick):
+        bpy.app.timers.unregister(tick)
