@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from . import handlers, operators, preferences, properties, rendering, state, tick
+from . import faces, handlers, menus, operators, panels, preferences, properties, rendering, state, tick
 
-_PARTS = (preferences, properties, operators, handlers, tick)
+_PARTS = (preferences, properties, faces, operators, panels, menus, handlers, tick)
 
 
 def register() -> None:

@@ -6,7 +6,7 @@ import time
 
 import bpy
 
-from . import guard, placing, rendering, state
+from . import faces, guard, placing, rendering, state
 from .dub import DONE, READY, RENDERING
 
 BUSY_S, IDLE_S = 0.1, 0.5
@@ -42,6 +42,8 @@ def tick() -> float | None:
         state.load()
         state.resume()
     heard = now.drain()
+    for found in now.faces.values():
+        faces.show(found)
     for dub in [dub for dub in now.dubs.values() if dub.state == RENDERING]:
         rendering.begin(dub)
     waits = guard.reason_to_wait()

@@ -1,8 +1,8 @@
 """What the user can do. An operator looks, calls, reports; the work is elsewhere."""
 
-from . import generate, jobs, takes, worker
+from . import generate, jobs, takes, voice_and_face, worker
 
-_MODULES = (generate, jobs, takes, worker)
+_MODULES = (generate, jobs, takes, voice_and_face, worker)
 
 
 def register() -> None:
