@@ -77,13 +77,13 @@ class Dub:
     def fail(self, reason: str) -> None:
         self.state, self.reason, self.seconds_left = FAILED, reason, None
 
-    def again(self) -> Dub:
-        """The same as a new job."""
+    def again(self, path: str = "") -> Dub:
+        """The same as a new job; path: of the clip, where that has moved."""
         return Dub(
             self.scene,
             self.source,
             self.label,
-            replace(self.request, key=new_key()),
+            replace(self.request, key=new_key(), path=path or self.request.path),
             self.offset,
             self.frames,
             rendered=self.rendered,

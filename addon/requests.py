@@ -83,7 +83,7 @@ def prepare(scene: Any, strip: Any, choice: Choice, priority: int) -> Dub:
         raise RequestError(f"{strip.name}: shows no frame")
     path, times, end_s = "", (), None
     if strip.type == compat.MOVIE:
-        path = _movie_path(strip)
+        path = movie_path(strip)
         try:
             times = time_map(strip, scene, compat.source_fps(strip)).points
         except TimingError as error:
@@ -119,7 +119,8 @@ def prepare(scene: Any, strip: Any, choice: Choice, priority: int) -> Dub:
     return dub
 
 
-def _movie_path(strip: Any) -> str:
+def movie_path(strip: Any) -> str:
+    """Of a movie strip's file. Raises RequestError: it is gone."""
     path = Path(bpy.path.abspath(strip.filepath)).resolve()
     if not path.is_file():
         raise RequestError(f"{path}: the strip's file is gone; relink it, then try again")

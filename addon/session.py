@@ -114,15 +114,18 @@ class Session:
         if numbers and self.link is not None:
             errands.cancel(self.link, numbers)
 
-    def retry(self, dub: Dub) -> None:
-        """Once more what failed or was cancelled: as a new job, or only its fetching where it was made."""
+    def retry(self, dub: Dub, path: str = "") -> None:
+        """Once more what failed or was cancelled: as a new job, or only its fetching where it was made.
+
+        path: where the strip's file is now, when it has been relinked.
+        """
         if dub.state == FAILED and dub.number is not None and dub.worker == self.worker_id and dub.fraction >= 1.0:
             dub.state = FETCHING
             self.changed.add(dub.key)
             self._fetch(dub)
             return
         self.drop(dub)
-        again = dub.again()
+        again = dub.again(path)
         if again.rendered and not again.request.path:
             again.state = RENDERING
             self.add(again)

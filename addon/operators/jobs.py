@@ -3,10 +3,11 @@
 import bpy
 from bpy.props import StringProperty
 
-from .. import rendering, state
+from .. import rendering, state, strips
 from ..dub import CANCELLED, DONE, FAILED
+from ..requests import RequestError, movie_path
 from ..worker_api import ClientError
-from .common import refused, register_all, unregister_all
+from .common import refused, register_all, scene_of, unregister_all
 
 
 def _write(keys=()):
@@ -78,7 +79,7 @@ class IMAGINTALK_OT_retry(bpy.types.Operator):
         except ClientError as error:
             return refused(self, error)
         for dub in failed:
-            session.retry(dub)
+            session.retry(dub, _path_now(dub))
         _write()
         return {"FINISHED"}
 
@@ -102,9 +103,18 @@ class IMAGINTALK_OT_clear(bpy.types.Operator):
         return {"FINISHED"}
 
 
-def _chosen(context):
-    from .common import scene_of
+def _path_now(dub):
+    """Where the strip's file is now; empty: it has none, or it is still gone."""
+    found = next(iter(strips.with_id(dub.source)), None)
+    if dub.rendered or found is None:
+        return ""
+    try:
+        return movie_path(found.strip)
+    except RequestError:
+        return ""
 
+
+def _chosen(context):
     stated = scene_of(context).imagintalk
     if 0 <= stated.active_job < len(stated.jobs):
         return state.session().dubs.get(stated.jobs[stated.active_job].name)
