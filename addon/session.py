@@ -52,6 +52,8 @@ class Session:
     device: str = ""
     trouble: str = ""
     """The last thing that went wrong with the worker, in words."""
+    last_words: str = ""
+    """Why the link has no worker, as it says it; also while none was ever expected."""
     dubs: dict[str, Dub] = field(default_factory=dict)
     """By key, oldest first."""
     changed: set[str] = field(default_factory=set)
@@ -101,6 +103,8 @@ class Session:
             for dub in ready:
                 dub.state = SENDING
             errands.submit(self.link, [dub.request for dub in ready])
+        elif ready and self.worker == NONE and self.last_words:
+            self.trouble = f"{self.last_words}; jobs wait for one"
 
     def cancel(self, dubs: Iterable[Dub]) -> None:
         """Stop them; the worker's part follows."""
@@ -230,7 +234,7 @@ class Session:
         return dub is not None and dub.state in (QUEUED, RUNNING, FETCHING)
 
     def _lost(self, reason: str, refused: bool) -> None:
-        was = self.worker
+        was, self.last_words = self.worker, reason
         self.hello = self.status = None
         if refused:
             self.worker, self.trouble = REFUSED, reason

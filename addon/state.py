@@ -12,7 +12,7 @@ from . import paths, placing, preferences, strips
 from .compat import all_strips, container_of
 from .dub import FETCHING, OPEN, QUEUED, READY, RENDERING, RUNNING, SENDING, WAITING, Dub
 from .errands import Destination
-from .session import NONE, STARTING, Session
+from .session import NONE, REFUSED, STARTING, Session
 from .sound_file import Finish
 from .worker_api import ClientError
 from .worker_process import find_program, start_worker
@@ -71,7 +71,7 @@ def start() -> None:
         raise ClientError(now.trouble)
     if now.link.place.state is None:
         raise ClientError(f"the worker on {now.link.place.words} must be started there")
-    if now.worker not in (NONE,):
+    if now.worker != NONE:
         return
     program = find_program(bpy.path.abspath(preferences.preferences().python))
     now.worker, now.trouble = STARTING, ""
@@ -82,7 +82,7 @@ def ensure_worker() -> None:
     """Have one started where none runs and that is wished. Raises ClientError: there is none and will be none."""
     connect()
     now = session()
-    if now.link is None:
+    if now.link is None or now.worker == REFUSED:
         raise ClientError(now.trouble)
     if now.worker == NONE and now.link.place.state is not None and preferences.preferences().auto_start:
         start()

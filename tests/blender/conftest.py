@@ -7,6 +7,7 @@ bpy is one per process and keeps what a test does to it, so `pytest` runs each o
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -43,8 +44,6 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
     """The bpy module may crash when it ends in the usual way, after the tests have told what they found."""
-    import shutil
-
     shutil.rmtree(_HOME, ignore_errors=True)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -110,6 +109,7 @@ def addon(_installed: None, tmp_path: Path) -> Iterator[Addon]:
     """Enabled, with an empty file and no worker yet: its folder is this test's own."""
     made = Addon()
     made.session.disconnect()
+    shutil.rmtree(made.part("paths").unsaved_folder(), ignore_errors=True)
     bpy.ops.wm.read_homefile(use_empty=True)
     made.preferences.where = "LOCAL"
     made.preferences.python = ""
