@@ -7,8 +7,8 @@ from typing import Any
 
 import bpy
 import pytest
+from editing import choose, put, span, takes_of
 from films import Film
-from timeline import choose, put, span, takes_of
 from workers import Served
 
 

@@ -1,4 +1,4 @@
-"""What the add-on knows survives undo, saving, reloading, appending and disabling; nothing is inserted at a bad time."""
+"""What the add-on knows survives undo, saving, reloading, appending, disabling; nothing is inserted at a bad time."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 import bpy
 import pytest
+from editing import put, span, takes_of
 from films import Film
-from timeline import put, span, takes_of
 from workers import Served
 
 

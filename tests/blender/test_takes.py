@@ -6,8 +6,8 @@ from typing import Any
 
 import bpy
 import pytest
+from editing import audible, choose, put, span, takes_of
 from films import Film
-from timeline import audible, choose, put, span, takes_of
 from workers import Served
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import bpy
 import pytest
+from editing import put, span, takes_of
 from films import Film
-from timeline import put, span, takes_of
 from workers import Served
 
 from imagintalk_server.address import Address
