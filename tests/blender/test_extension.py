@@ -10,8 +10,8 @@ from typing import Any
 
 import addon_utils
 import bpy
-from conftest import EXTENSION
 from editing import put, takes_of
+from extension import EXTENSION
 from films import Film
 from workers import Served
 

@@ -150,7 +150,7 @@ def test_disabling_keeps_what_scenes_hold_and_enabling_goes_on(
     addon: Any, worker: Served, scene: Any, film: Film
 ) -> None:
     import addon_utils
-    from conftest import EXTENSION
+    from extension import EXTENSION
 
     _dub(addon, scene, film, "slow.mp4")
     addon.beat(lambda: addon.dubs[0].state == "running")
