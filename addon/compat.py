@@ -96,6 +96,21 @@ def content_start(strip: Any) -> float:
     return float(strip.content_start if _HANDLES else strip.frame_start)
 
 
+def content_duration(strip: Any) -> int:
+    """Frames of the timeline that the strip's content lasts, before trimming."""
+    return int(strip.content_duration if _HANDLES else strip.frame_duration)
+
+
+def content_trim_start(strip: Any) -> int:
+    """Frames of a movie's file before the strip's content begins."""
+    return int(strip.content_trim_start if _HANDLES else strip.animation_offset_start)
+
+
+def retimed_frames(length: int) -> int:
+    """Frames of the file from a retimed strip's first key to its last, of content of `length` frames."""
+    return length if bpy.app.version >= (5, 0) else length - 1  # the last key was the last frame, and is its end now
+
+
 def trim(strip: Any, first: int, end: int) -> None:
     """Show the content from frame `first` to before frame `end`, wherever the content begins."""
     if _HANDLES:
