@@ -81,7 +81,8 @@ def prepare(scene: Any, strip: Any, choice: Choice, priority: int) -> Dub:
     frames = compat.duration(strip)
     if frames < 1:
         raise RequestError(f"{strip.name}: shows no frame")
-    path, times, end_s = "", (), None
+    path = ""
+    times: tuple[tuple[float, float], ...] = ()
     if strip.type == compat.MOVIE:
         path = movie_path(strip)
         try:
@@ -91,7 +92,6 @@ def prepare(scene: Any, strip: Any, choice: Choice, priority: int) -> Dub:
     face = int(strip.get(strips.FACE, -1))
     request = ClipRequest(
         path=path,
-        end_s=end_s,
         emotion=choice.emotion,
         intensity=choice.intensity,
         emotions=choice.emotions,

@@ -33,7 +33,7 @@ from .news import (
 )
 from .worker_api import CANCELLED, DONE, FAILED, QUEUED, RUNNING, Hello, Job, Status
 
-NONE, STARTING, READY_TO_WORK, REFUSED = "no worker", "starting", "ready", "refused"
+NONE, STARTING, READY_TO_WORK, STOPPING, REFUSED = "no worker", "starting", "ready", "stopping", "refused"
 
 _UNCLAIMED = 1024
 
@@ -179,6 +179,8 @@ class Session:
                 self.faces[news.source] = news
             case Trouble(reason):
                 self.trouble = reason
+                if self.worker == STOPPING:
+                    self.worker = READY_TO_WORK
             case _:
                 dub = self.dubs.get(news.key)
                 if dub is not None and dub.open:

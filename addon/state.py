@@ -10,11 +10,11 @@ import bpy
 
 from . import paths, placing, preferences, strips
 from .compat import all_strips, container_of
-from .dub import FETCHING, OPEN, QUEUED, READY, RENDERING, RUNNING, SENDING, WAITING, Dub
+from .dub import FETCHING, OPEN, READY, RENDERING, SENDING, WAITING, Dub
 from .errands import Destination
 from .session import NONE, REFUSED, STARTING, Session
 from .sound_file import Finish
-from .worker_api import ClientError
+from .worker_api import QUEUED, RUNNING, ClientError
 from .worker_process import find_program, start_worker
 
 _session: Session | None = None

@@ -7,7 +7,8 @@ import time
 import bpy
 
 from . import faces, guard, placing, rendering, state
-from .dub import DONE, READY, RENDERING
+from .dub import READY, RENDERING
+from .worker_api import DONE
 
 BUSY_S, IDLE_S = 0.1, 0.5
 BUDGET_S = 0.01

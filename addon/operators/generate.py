@@ -1,19 +1,20 @@
 """Generate Dialogue, Batch Dub, Regenerate with Emotion."""
 
 from dataclasses import replace
+from typing import Any
 
 import bpy
 from bpy.props import EnumProperty
 
 from .. import compat, state, strips, takes
-from ..dub import WAITING, request_from_json
+from ..dub import WAITING, Dub, request_from_json
 from ..properties import emotion_property, intensity_property
 from ..requests import Choice, RequestError, choice_of, new_seed, prepare
 from ..worker_api import BATCH, CLICK, ClientError
 from .common import refused, register_all, scene_of, unregister_all
 
 
-def begin(dubs):
+def begin(dubs: list[Dub]) -> None:
     """Have dubs made. Raises ClientError: there is no worker and will be none."""
     state.ensure_worker()
     session = state.session()
@@ -33,14 +34,14 @@ class IMAGINTALK_OT_generate(bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: Any) -> bool:
         scene = scene_of(context)
         if scene is None or not strips.can_be_dubbed(compat.active_strip(scene)):
             cls.poll_message_set("Select a movie, image, scene or meta strip that shows somebody speaking")
             return False
         return True
 
-    def execute(self, context):
+    def execute(self, context: Any) -> set[str]:
         scene = scene_of(context)
         try:
             dub = prepare(scene, compat.active_strip(scene), choice_of(scene.imagintalk.settings), CLICK)
@@ -59,7 +60,7 @@ class IMAGINTALK_OT_batch(bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: Any) -> bool:
         scene = scene_of(context)
         if scene is None or not cls.wanted(scene):
             cls.poll_message_set("Select movie, image, scene or meta strips")
@@ -67,10 +68,10 @@ class IMAGINTALK_OT_batch(bpy.types.Operator):
         return True
 
     @staticmethod
-    def wanted(scene):
+    def wanted(scene: Any) -> list[Any]:
         return [strip for strip in compat.shown_strips(scene) if strip.select and strips.can_be_dubbed(strip)]
 
-    def execute(self, context):
+    def execute(self, context: Any) -> set[str]:
         scene = scene_of(context)
         dubs, failed = [], []
         try:
@@ -120,7 +121,7 @@ class IMAGINTALK_OT_regenerate(bpy.types.Operator):
     )
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: Any) -> bool:
         scene = scene_of(context)
         if scene is None or not cls.sources(scene):
             cls.poll_message_set("Select a strip or one of its takes")
@@ -128,7 +129,7 @@ class IMAGINTALK_OT_regenerate(bpy.types.Operator):
         return True
 
     @staticmethod
-    def sources(scene):
+    def sources(scene: Any) -> list[Any]:
         """The strips that the active one stands for: itself, or those that it is a take of."""
         strip = compat.active_strip(scene)
         if strips.can_be_dubbed(strip):
@@ -136,13 +137,13 @@ class IMAGINTALK_OT_regenerate(bpy.types.Operator):
         source = strips.source_of(strip)
         return [found.strip for found in strips.with_id(source) if found.scene == scene] if source else []
 
-    def invoke(self, context, event):
+    def invoke(self, context: Any, event: Any) -> set[str]:
         take = takes.active(scene_of(context))
         if take is not None:
             self.emotion, self.intensity = take.emotion, take.intensity
         return context.window_manager.invoke_props_dialog(self)
 
-    def execute(self, context):
+    def execute(self, context: Any) -> set[str]:
         scene = scene_of(context)
         sources = self.sources(scene)
         try:
@@ -153,7 +154,7 @@ class IMAGINTALK_OT_regenerate(bpy.types.Operator):
             return refused(self, error)
         return {"FINISHED"}
 
-    def choice(self, scene, strip):
+    def choice(self, scene: Any, strip: Any) -> Choice:
         """What the take was made with, changed as asked for. Raises RequestError."""
         settings = choice_of(scene.imagintalk.settings)
         base, take = settings, takes.active(scene)
@@ -177,9 +178,9 @@ class IMAGINTALK_OT_regenerate(bpy.types.Operator):
 _CLASSES = (IMAGINTALK_OT_generate, IMAGINTALK_OT_batch, IMAGINTALK_OT_regenerate)
 
 
-def register():
+def register() -> None:
     register_all(_CLASSES)
 
 
-def unregister():
+def unregister() -> None:
     unregister_all(_CLASSES)
