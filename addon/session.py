@@ -6,12 +6,12 @@ Nothing of Blender's in here: where takes go is asked of `destination`, and `tic
 from __future__ import annotations
 
 import queue
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from . import errands
-from .dub import FETCHING, READY, RENDERING, SENDING, WAITING, Dub
+from .dub import FETCHING, READY, SENDING, WAITING, Dub
 from .link import Link, Place
 from .news import (
     Beat,
@@ -31,6 +31,7 @@ from .news import (
     Trouble,
     Unsent,
 )
+from .wishes import Wish
 from .worker_api import CANCELLED, DONE, FAILED, QUEUED, RUNNING, Hello, Job, Status
 
 NONE, STARTING, READY_TO_WORK, STOPPING, REFUSED = "no worker", "starting", "ready", "stopping", "refused"
@@ -56,6 +57,8 @@ class Session:
     """Why the link has no worker, as it says it; also while none was ever expected."""
     dubs: dict[str, Dub] = field(default_factory=dict)
     """By key, oldest first."""
+    wishes: deque[Wish] = field(default_factory=deque)
+    """Strips that are still to be prepared."""
     changed: set[str] = field(default_factory=set)
     """Keys of dubs whose copy in the scene is old."""
     faces: dict[str, FacesFound] = field(default_factory=dict)
@@ -118,23 +121,14 @@ class Session:
         if numbers and self.link is not None:
             errands.cancel(self.link, numbers)
 
-    def retry(self, dub: Dub, path: str = "") -> None:
-        """Once more what failed or was cancelled: as a new job, or only its fetching where it was made.
-
-        path: where the strip's file is now, when it has been relinked.
-        """
+    def fetch_again(self, dub: Dub) -> bool:
+        """Once more bring here what was made, where only that failed; whether it was so."""
         if dub.state == FAILED and dub.number is not None and dub.worker == self.worker_id and dub.fraction >= 1.0:
             dub.state = FETCHING
             self.changed.add(dub.key)
             self._fetch(dub)
-            return
-        self.drop(dub)
-        again = dub.again(path)
-        if again.rendered and not again.request.path:
-            again.state = RENDERING
-            self.add(again)
-        else:
-            self.send([again])
+            return True
+        return False
 
     def drop(self, dub: Dub) -> None:
         """Take it off the list."""

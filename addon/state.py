@@ -107,6 +107,7 @@ def load() -> None:
     """Go on with the open jobs of the file that Blender has loaded."""
     now = session()
     now.dubs.clear()
+    now.wishes.clear()
     now.changed.clear()
     for scene in bpy.data.scenes:
         for item in scene.imagintalk.jobs:

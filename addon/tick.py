@@ -7,10 +7,11 @@ import time
 import bpy
 
 from . import faces, guard, placing, rendering, state
-from .dub import READY, RENDERING
+from .dub import READY, RENDERING, WAITING
+from .requests import fulfil
 from .worker_api import DONE
 
-BUSY_S, IDLE_S = 0.1, 0.5
+HURRY_S, BUSY_S, IDLE_S = 0.01, 0.1, 0.5
 BUDGET_S = 0.01
 """After which the rest waits for the next beat."""
 
@@ -45,6 +46,7 @@ def tick() -> float | None:
     heard = now.drain()
     for found in now.faces.values():
         faces.show(found)
+    heard = _prepare_wished() or heard
     for dub in [dub for dub in now.dubs.values() if dub.state == RENDERING]:
         rendering.begin(dub)
     waits = guard.reason_to_wait()
@@ -60,7 +62,20 @@ def tick() -> float | None:
     now.waits = waits
     if heard:
         redraw()
+    if now.wishes:
+        return HURRY_S
     return BUSY_S if any(dub.open for dub in now.dubs.values()) else IDLE_S
+
+
+def _prepare_wished() -> bool:
+    """Make dubs of strips that are to be dubbed, as many as the time allows."""
+    began, now, made = time.perf_counter(), state.session(), []
+    while now.wishes and time.perf_counter() - began < BUDGET_S:
+        made.append(fulfil(now.wishes.popleft()))
+    for dub in made:
+        now.add(dub)
+    now.send(dub for dub in made if dub.state == WAITING)
+    return bool(made)
 
 
 def _insert_ready() -> bool:

@@ -105,7 +105,7 @@ def batch(bench: Bench) -> Row:
     bpy.ops.imagintalk.batch()
     pressed = time.perf_counter() - began
     beats = []
-    while any(dub.open for dub in addon.dubs):
+    while addon.session.wishes or any(dub.open for dub in addon.dubs):
         before = time.perf_counter()
         addon.part("tick").tick()
         beats.append(time.perf_counter() - before)

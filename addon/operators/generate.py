@@ -9,7 +9,8 @@ from bpy.props import EnumProperty
 from .. import compat, state, strips, takes
 from ..dub import WAITING, Dub, request_from_json
 from ..properties import emotion_property, intensity_property
-from ..requests import Choice, RequestError, choice_of, new_seed, prepare
+from ..requests import RequestError, choice_of, new_seed, prepare
+from ..wishes import Choice, Wish, choice_from
 from ..worker_api import BATCH, CLICK, ClientError
 from .common import refused, register_all, scene_of, unregister_all
 
@@ -73,22 +74,16 @@ class IMAGINTALK_OT_batch(bpy.types.Operator):
 
     def execute(self, context: Any) -> set[str]:
         scene = scene_of(context)
-        dubs, failed = [], []
         try:
             choice = choice_of(scene.imagintalk.settings)
-            for strip in self.wanted(scene):
-                try:
-                    dubs.append(prepare(scene, strip, choice, BATCH))
-                except RequestError as error:
-                    failed.append(str(error))
-            if dubs:
-                begin(dubs)
+            state.ensure_worker()
         except (RequestError, ClientError) as error:
             return refused(self, error)
-        if failed:
-            self.report({"ERROR"}, f"{len(failed)} not dubbed: {failed[0]}")
-            return {"FINISHED"} if dubs else {"CANCELLED"}
-        self.report({"INFO"}, f"{len(dubs)} strips are being dubbed")
+        wanted = self.wanted(scene)
+        state.session().wishes.extend(
+            Wish(scene.name, strips.identify(strip), strip.name, choice, BATCH) for strip in wanted
+        )
+        self.report({"INFO"}, f"{len(wanted)} strips are being dubbed")
         return {"FINISHED"}
 
 
@@ -160,11 +155,9 @@ class IMAGINTALK_OT_regenerate(bpy.types.Operator):
         base, take = settings, takes.active(scene)
         if take is not None and take.source == strip.get(strips.ID):
             try:
-                made = request_from_json(take.request)
+                base = replace(choice_from(request_from_json(take.request)), seed=take.seed, emotions=())
             except ValueError as error:
                 raise RequestError(str(error)) from None
-            guidance = made.guidance if isinstance(made.guidance, float) else None
-            base = Choice(voice=made.voice, seed=take.seed, steps=made.steps, guidance=guidance)
         return replace(
             base,
             emotion=self.emotion,

@@ -5,9 +5,9 @@ from typing import Any
 import bpy
 from bpy.props import StringProperty
 
-from .. import rendering, state, strips
+from .. import rendering, state
 from ..dub import Dub
-from ..requests import RequestError, movie_path
+from ..wishes import Wish, choice_from
 from ..worker_api import CANCELLED, DONE, FAILED, ClientError
 from .common import refused, register_all, scene_of, unregister_all
 
@@ -81,7 +81,10 @@ class IMAGINTALK_OT_retry(bpy.types.Operator):
         except ClientError as error:
             return refused(self, error)
         for dub in failed:
-            session.retry(dub, _path_now(dub))
+            if not session.fetch_again(dub):
+                session.drop(dub)
+                choice = choice_from(dub.request)
+                session.wishes.append(Wish(dub.scene, dub.source, dub.label, choice, dub.request.priority))
         _write()
         return {"FINISHED"}
 
@@ -103,17 +106,6 @@ class IMAGINTALK_OT_clear(bpy.types.Operator):
             state.session().drop(dub)
         _write()
         return {"FINISHED"}
-
-
-def _path_now(dub: Dub) -> str:
-    """Where the strip's file is now; empty: it has none, or it is still gone."""
-    found = next(iter(strips.with_id(dub.source)), None)
-    if dub.rendered or found is None:
-        return ""
-    try:
-        return movie_path(found.strip)
-    except RequestError:
-        return ""
 
 
 def _chosen(context: Any) -> Dub | None:

@@ -7,8 +7,9 @@ import bpy
 from bpy.props import IntProperty
 
 from .. import compat, errands, state, strips
-from ..requests import Choice, RequestError, prepare
+from ..requests import RequestError, prepare
 from ..session import READY_TO_WORK
+from ..wishes import Choice
 from ..worker_api import CLICK
 from .common import refused, register_all, scene_of, unregister_all
 
