@@ -6,6 +6,7 @@ Nothing of Blender's in here: where takes go is asked of `destination`, and `tic
 from __future__ import annotations
 
 import queue
+import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -135,16 +136,17 @@ class Session:
         self.dubs.pop(dub.key, None)
         self.changed.add(dub.key)
 
-    def drain(self) -> bool:
-        """Take in all news; whether there was any."""
-        any_came = False
-        while True:
+    def drain(self, budget_s: float) -> bool:
+        """Take in news for so long at most; whether there was any."""
+        any_came, until = False, time.perf_counter() + budget_s
+        while time.perf_counter() < until:
             try:
                 news = self.news.get_nowait()
             except queue.Empty:
                 return any_came
             any_came = True
             self._hear(news)
+        return any_came
 
     def _hear(self, news: News) -> None:
         match news:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 import bpy
 
 from . import faces, guard, placing, rendering, state
 from .dub import READY, RENDERING, WAITING
 from .requests import fulfil
+from .sdna import SdnaError
+from .stored_strip import learn_layouts
 from .worker_api import DONE
 
 HURRY_S, BUSY_S, IDLE_S = 0.01, 0.1, 0.5
@@ -39,11 +42,13 @@ def tick() -> float | None:
     now = state.session()
     if _fresh:
         _fresh = False
+        with suppress(SdnaError):  # told where it matters
+            learn_layouts()
         rendering.stop_all()
         state.connect()
         state.load()
         state.resume()
-    heard = now.drain()
+    heard = now.drain(BUDGET_S)
     for found in now.faces.values():
         faces.show(found)
     heard = _prepare_wished() or heard
@@ -54,15 +59,16 @@ def tick() -> float | None:
         if _resync:
             _resync = False
             state.mend_after_undo()
-        heard = _insert_ready() or heard
-        if now.changed:
+        inserted = _insert_ready()
+        heard = inserted or heard
+        if now.changed and not inserted:  # each beat does one of both, to be short
             keys, now.changed = now.changed, set()
             state.write_jobs(keys)
             heard = True
     now.waits = waits
     if heard:
         redraw()
-    if now.wishes:
+    if now.wishes or (not waits and any(dub.state == READY for dub in now.dubs.values())):
         return HURRY_S
     return BUSY_S if any(dub.open for dub in now.dubs.values()) else IDLE_S
 
