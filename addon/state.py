@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import bpy
 
-from . import paths, placing, preferences, strips
+from . import paths, placing, preferences, rendering, strips
 from .compat import all_strips, container_of
 from .dub import FETCHING, OPEN, READY, RENDERING, SENDING, WAITING, Dub
 from .errands import Destination
+from .sdna import SdnaError
 from .session import NONE, REFUSED, STARTING, Session
 from .sound_file import Finish
+from .stored_strip import learn_layouts
 from .worker_api import QUEUED, RUNNING, ClientError
 from .worker_process import find_program, start_worker
 
 _session: Session | None = None
+_fresh = True
+"""A file was loaded whose jobs are not taken up yet."""
 
 
 def session() -> Session:
@@ -33,6 +38,7 @@ def running() -> bool:
 def begin() -> None:
     global _session
     _session = Session(destination)
+    after_load()
 
 
 def end() -> None:
@@ -80,6 +86,7 @@ def start() -> None:
 
 def ensure_worker() -> None:
     """Have one started where none runs and that is wished. Raises ClientError: there is none and will be none."""
+    settle()
     connect()
     now = session()
     if now.link is None or now.worker == REFUSED:
@@ -103,8 +110,27 @@ def destination(dub: Dub) -> Destination:
     )
 
 
-def load() -> None:
-    """Go on with the open jobs of the file that Blender has loaded."""
+def after_load() -> None:
+    """Another file was loaded: its jobs are taken up at the next beat, or before what a user asks for then."""
+    global _fresh
+    _fresh = True
+
+
+def settle() -> None:
+    """Take up the jobs of a file that was loaded since the last time."""
+    global _fresh
+    if not _fresh:
+        return
+    _fresh = False
+    with suppress(SdnaError):  # told where it matters
+        learn_layouts()
+    rendering.stop_all()
+    connect()
+    _load()
+    _resume()
+
+
+def _load() -> None:
     now = session()
     now.dubs.clear()
     now.wishes.clear()
@@ -132,7 +158,7 @@ def _state_after_load(dub: Dub) -> str:
     return dub.state
 
 
-def resume() -> None:
+def _resume() -> None:
     """Hear how the loaded jobs stand; a worker is started for them where none runs."""
     now = session()
     if any(dub.state in OPEN and dub.state not in (READY, RENDERING) for dub in now.dubs.values()):

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 
 import bpy
 
 from . import faces, guard, placing, rendering, state
 from .dub import READY, RENDERING, WAITING
 from .requests import fulfil
-from .sdna import SdnaError
-from .stored_strip import learn_layouts
 from .worker_api import DONE
 
 HURRY_S, BUSY_S, IDLE_S = 0.01, 0.1, 0.5
@@ -19,7 +16,6 @@ BUDGET_S = 0.01
 """After which the rest waits for the next beat."""
 
 _resync = False
-_fresh = True
 
 
 def after_undo() -> None:
@@ -28,32 +24,19 @@ def after_undo() -> None:
     _resync = True
 
 
-def after_load() -> None:
-    """A file was loaded: take up its jobs at the next beat."""
-    global _fresh
-    _fresh = True
-
-
 def tick() -> float | None:
     """One beat; seconds until the next, None: no more. Blender's timer calls it, and tests do."""
-    global _resync, _fresh
+    global _resync
     if not state.running():
         return None
     now = state.session()
-    if _fresh:
-        _fresh = False
-        with suppress(SdnaError):  # told where it matters
-            learn_layouts()
-        rendering.stop_all()
-        state.connect()
-        state.load()
-        state.resume()
+    state.settle()
     heard = now.drain(BUDGET_S)
     for found in now.faces.values():
         faces.show(found)
     heard = _prepare_wished() or heard
     for dub in [dub for dub in now.dubs.values() if dub.state == RENDERING]:
-        rendering.begin(dub)
+        rendering.begin(dub, now.news.put)
     waits = guard.reason_to_wait()
     if not waits:
         if _resync:
@@ -109,7 +92,6 @@ def redraw() -> None:
 
 
 def register() -> None:
-    after_load()
     bpy.app.timers.register(tick, first_interval=0.1, persistent=True)
 
 
