@@ -15,12 +15,17 @@ from films import Film
 from workers import PYTHON, Served
 
 
+def certificates(folder: Path, state: Path) -> Path:
+    """Both ends' for a worker that keeps its token in `state`."""
+    words = ["certificates", "-o", str(folder), "--host", "localhost", "--state", str(state)]
+    subprocess.run([PYTHON, "-m", "imagintalk", "worker", *words], check=True, capture_output=True)
+    return folder
+
+
 @pytest.fixture
 def remote(addon: Any, tmp_path: Path) -> Iterator[Served]:
     """A worker that listens with certificates, and preferences that name it."""
-    folder = tmp_path / "certificates"
-    command = [PYTHON, "-m", "imagintalk", "worker", "certificates", "-o", str(folder), "--host", "localhost"]
-    subprocess.run(command, check=True, capture_output=True)
+    folder = certificates(tmp_path / "certificates", tmp_path / "elsewhere")
     served = Served(tmp_path / "elsewhere", folder / "server")
     chosen = addon.preferences
     bpy.context.preferences.system.use_online_access = True
@@ -50,16 +55,14 @@ def test_a_clip_goes_there_and_its_take_comes_back(
     assert [span(addon, take) for take in takes_of(addon, scene)] == [span(addon, strip)]
     uploads = list((remote.state / "uploads").iterdir())
     assert [path.stat().st_size for path in uploads] == [film().stat().st_size]
+    remote.stop()
+    addon.beat(lambda: addon.session.worker == "no worker")
     with pytest.raises(RuntimeError, match="must be started there"):
-        remote.stop()
-        addon.beat(lambda: addon.session.worker == "no worker")
         bpy.ops.imagintalk.start_worker()
 
 
 def test_certificates_of_somebody_else_are_told(addon: Any, remote: Served, scene: Any, tmp_path: Path) -> None:
-    other = tmp_path / "others"
-    command = [PYTHON, "-m", "imagintalk", "worker", "certificates", "-o", str(other), "--host", "localhost"]
-    subprocess.run(command, check=True, capture_output=True)
+    other = certificates(tmp_path / "others", tmp_path / "elsewhere")
     addon.preferences.certificates = str(other / "client")
     addon.beat(lambda: "CERTIFICATE_VERIFY_FAILED" in addon.session.last_words)
     assert addon.session.worker == "no worker"
