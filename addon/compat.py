@@ -17,8 +17,8 @@ _HANDLES = "left_handle" in StripType.bl_rna.properties
 MOVIE, SOUND, SCENE, META, IMAGE = "MOVIE", "SOUND", "SCENE", "META", "IMAGE"
 
 
-def sequencer_scene(context: Any) -> Any | None:
-    """The scene whose timeline is shown, or None."""
+def sequencer_scene(context: Any) -> Any:
+    """The scene whose timeline is shown; None: none is."""
     return getattr(context, "sequencer_scene", None) or context.scene
 
 
@@ -63,7 +63,8 @@ def container_of(strip: Any, scene: Any) -> Any:
     return strip.parent_meta() or scene.sequence_editor
 
 
-def active_strip(scene: Any) -> Any | None:
+def active_strip(scene: Any) -> Any:
+    """The active strip; None: there is none."""
     return scene.sequence_editor.active_strip if scene.sequence_editor is not None else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from .worker_api import CANCELLED, DONE, FAILED, QUEUED, RUNNING, ClipRequest, ProtocolError
@@ -76,18 +76,6 @@ class Dub:
 
     def fail(self, reason: str) -> None:
         self.state, self.reason, self.seconds_left = FAILED, reason, None
-
-    def again(self) -> Dub:
-        """The same as a new job."""
-        return Dub(
-            self.scene,
-            self.source,
-            self.label,
-            replace(self.request, key=new_key()),
-            self.offset,
-            self.frames,
-            rendered=self.rendered,
-        )
 
     def to_json(self) -> str:
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import bpy.utils.previews
 from .news import FacesFound
 
 _icons: Any = None
+_folder = Path()
 _shown: dict[str, FacesFound] = {}
 """By strip: what the icons show."""
 
@@ -20,14 +22,13 @@ def show(found: FacesFound) -> None:
     if _shown.get(found.source) is found:
         return
     _shown[found.source] = found
-    with tempfile.TemporaryDirectory(prefix="imagintalk-") as folder:
-        for face in found.faces:
-            picture = Path(folder) / f"{face.index}.jpg"
-            picture.write_bytes(face.thumbnail)
-            name = _name(found.source, face.index)
-            if name in _icons:
-                del _icons[name]
-            _icons.load(name, str(picture), "IMAGE").icon_size[:]  # read now, for the file goes
+    for face in found.faces:
+        name = _name(found.source, face.index)
+        picture = _folder / f"{name}.jpg"  # which Blender may read later
+        picture.write_bytes(face.thumbnail)
+        if name in _icons:
+            del _icons[name]
+        _icons.load(name, str(picture), "IMAGE")
 
 
 def icon(source: str, index: int) -> int:
@@ -41,12 +42,13 @@ def _name(source: str, index: int) -> str:
 
 
 def register() -> None:
-    global _icons
-    _icons = bpy.utils.previews.new()
+    global _icons, _folder
+    _icons, _folder = bpy.utils.previews.new(), Path(tempfile.mkdtemp(prefix="imagintalk-"))
 
 
 def unregister() -> None:
     global _icons
     _shown.clear()
     bpy.utils.previews.remove(_icons)
+    shutil.rmtree(_folder, ignore_errors=True)
     _icons = None

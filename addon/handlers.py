@@ -30,7 +30,7 @@ def _save_post(*_: Any) -> None:
 def _load_post(*_: Any) -> None:
     guard.set_saving(False)
     guard.set_rendering(False)
-    tick.after_load()
+    state.after_load()
 
 
 @persistent

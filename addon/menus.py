@@ -1,5 +1,7 @@
 """The Strip menu, which F3 searches, and the A/B key."""
 
+from typing import Any
+
 import bpy
 
 _OPERATORS = (
@@ -28,13 +30,13 @@ _OPERATORS = (
     ("imagintalk.connect", "NONE"),
     ("imagintalk.diagnostics", "NONE"),
 )
-_keys = []
+_keys: list[Any] = []
 
 
 class IMAGINTALK_MT_strip(bpy.types.Menu):
     bl_label = "ImaginTalk"
 
-    def draw(self, context):
+    def draw(self, context: Any) -> None:
         self.layout.operator_context = "INVOKE_DEFAULT"
         for entry in _OPERATORS:
             if entry is None:
@@ -43,12 +45,12 @@ class IMAGINTALK_MT_strip(bpy.types.Menu):
                 self.layout.operator(entry[0], icon=entry[1])
 
 
-def _in_strip_menu(self, context):
+def _in_strip_menu(self: Any, context: Any) -> None:
     self.layout.separator()
     self.layout.menu("IMAGINTALK_MT_strip")
 
 
-def register():
+def register() -> None:
     bpy.utils.register_class(IMAGINTALK_MT_strip)
     bpy.types.SEQUENCER_MT_strip.append(_in_strip_menu)
     keys = bpy.context.window_manager.keyconfigs.addon
@@ -57,7 +59,7 @@ def register():
         _keys.append((keymap, keymap.keymap_items.new("imagintalk.ab", "ACCENT_GRAVE", "PRESS", shift=True)))
 
 
-def unregister():
+def unregister() -> None:
     for keymap, item in _keys:
         keymap.keymap_items.remove(item)
     _keys.clear()

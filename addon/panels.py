@@ -1,15 +1,19 @@
 """The sequencer's sidebar, tab ImaginTalk. Drawing code only draws."""
 
+from typing import Any
+
 import bpy
 
 from . import compat, faces, state, strips, takes
-from .dub import CANCELLED, DONE, FAILED, IN_WORDS, RUNNING
+from .dub import IN_WORDS
 from .operators.common import scene_of
-from .session import NONE, READY_TO_WORK, REFUSED, STARTING
+from .session import NONE, READY_TO_WORK, REFUSED, STARTING, STOPPING
+from .worker_api import CANCELLED, DONE, FAILED, RUNNING
 
 _LIGHTS = {
     NONE: "RADIOBUT_OFF",
     STARTING: "SORTTIME",
+    STOPPING: "SORTTIME",
     READY_TO_WORK: "RADIOBUT_ON",
     REFUSED: "ERROR",
 }
@@ -18,7 +22,7 @@ _LINE = 46
 """Characters of a sidebar's line."""
 
 
-def sentence(layout, text, icon="NONE"):
+def sentence(layout: Any, text: str, icon: str = "NONE") -> None:
     """Text over as many lines as it needs."""
     column = layout.column(align=True)
     column.scale_y = 0.8
@@ -37,14 +41,14 @@ class _Sidebar:
     bl_category = "ImaginTalk"
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: Any) -> bool:
         return scene_of(context) is not None and state.running()
 
 
 class IMAGINTALK_PT_main(_Sidebar, bpy.types.Panel):
     bl_label = "ImaginTalk"
 
-    def draw(self, context):
+    def draw(self, context: Any) -> None:
         layout, session = self.layout, state.session()
         settings = scene_of(context).imagintalk.settings
         column = layout.column(align=True)
@@ -63,7 +67,9 @@ class IMAGINTALK_PT_main(_Sidebar, bpy.types.Panel):
 
 
 class IMAGINTALK_UL_jobs(bpy.types.UIList):
-    def draw_item(self, context, layout, data, item, icon, active_data, active_property, index=0, flt_flag=0):
+    def draw_item(
+        self, context: Any, layout: Any, data: Any, item: Any, icon: int, active: Any, name: str, index: int = 0
+    ) -> None:
         row = layout.row(align=True)
         split = row.split(factor=0.4, align=True)
         split.label(text=item.label, icon=_ICONS.get(item.state, "NONE"))
@@ -82,7 +88,7 @@ class IMAGINTALK_PT_jobs(_Sidebar, bpy.types.Panel):
     bl_label = "Jobs"
     bl_parent_id = "IMAGINTALK_PT_main"
 
-    def draw(self, context):
+    def draw(self, context: Any) -> None:
         layout, held = self.layout, scene_of(context).imagintalk
         layout.template_list("IMAGINTALK_UL_jobs", "", held, "jobs", held, "active_job", rows=3)
         if 0 <= held.active_job < len(held.jobs) and held.jobs[held.active_job].reason:
@@ -94,23 +100,25 @@ class IMAGINTALK_PT_jobs(_Sidebar, bpy.types.Panel):
 
 
 class IMAGINTALK_UL_takes(bpy.types.UIList):
-    def draw_item(self, context, layout, data, item, icon, active_data, active_property, index=0, flt_flag=0):
+    def draw_item(
+        self, context: Any, layout: Any, data: Any, item: Any, icon: int, active: Any, name: str, index: int = 0
+    ) -> None:
         row = layout.row(align=True)
         row.prop(item, "label", text="", emboss=False, icon="CHECKMARK" if item.kept else "SOUND")
         row.label(text=f"{item.emotion} {item.seed}", icon="ERROR" if item.note or item.warnings else "NONE")
         row.operator("imagintalk.audition", text="", icon="PLAY").take = item.name
 
-    def filter_items(self, context, data, property):
+    def filter_items(self, context: Any, data: Any, name: str) -> tuple[list[int], list[int]]:
         source = strips.source_of(compat.active_strip(scene_of(context)))
         shown = self.bitflag_filter_item
-        return [shown if not source or take.source == source else 0 for take in getattr(data, property)], []
+        return [shown if not source or take.source == source else 0 for take in getattr(data, name)], []
 
 
 class IMAGINTALK_PT_takes(_Sidebar, bpy.types.Panel):
     bl_label = "Takes"
     bl_parent_id = "IMAGINTALK_PT_main"
 
-    def draw(self, context):
+    def draw(self, context: Any) -> None:
         layout, scene = self.layout, scene_of(context)
         held = scene.imagintalk
         layout.template_list("IMAGINTALK_UL_takes", "", held, "takes", held, "active_take", rows=3)
@@ -132,7 +140,7 @@ class IMAGINTALK_PT_voice(_Sidebar, bpy.types.Panel):
     bl_parent_id = "IMAGINTALK_PT_main"
     bl_options = {"DEFAULT_CLOSED"}
 
-    def draw(self, context):
+    def draw(self, context: Any) -> None:
         layout, scene, session = self.layout, scene_of(context), state.session()
         settings = scene.imagintalk.settings
         layout.prop(settings, "voice")
@@ -168,10 +176,10 @@ class IMAGINTALK_PT_worker(_Sidebar, bpy.types.Panel):
     bl_parent_id = "IMAGINTALK_PT_main"
     bl_options = {"DEFAULT_CLOSED"}
 
-    def draw_header_preset(self, context):
+    def draw_header_preset(self, context: Any) -> None:
         self.layout.label(text="", icon=_LIGHTS[state.session().worker])
 
-    def draw(self, context):
+    def draw(self, context: Any) -> None:
         layout, session = self.layout, state.session()
         place = f" on {session.link.place.words}" if session.link is not None else ""
         layout.label(text=f"{session.worker}{place}", icon=_LIGHTS[session.worker])
@@ -192,7 +200,7 @@ class IMAGINTALK_PT_settings(_Sidebar, bpy.types.Panel):
     bl_parent_id = "IMAGINTALK_PT_main"
     bl_options = {"DEFAULT_CLOSED"}
 
-    def draw(self, context):
+    def draw(self, context: Any) -> None:
         layout, settings = self.layout, scene_of(context).imagintalk.settings
         layout.use_property_split = True
         layout.use_property_decorate = False
@@ -225,11 +233,11 @@ _CLASSES = (
 )
 
 
-def register():
+def register() -> None:
     for cls in _CLASSES:
         bpy.utils.register_class(cls)
 
 
-def unregister():
+def unregister() -> None:
     for cls in reversed(_CLASSES):
         bpy.utils.unregister_class(cls)

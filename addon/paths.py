@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import bpy
@@ -17,6 +18,7 @@ _LONGEST_STEM = 100
 _OWN = "//"
 
 
+@cache
 def unsaved_folder() -> Path:
     """Where takes wait until the .blend is saved for the first time."""
     return Path(tempfile.gettempdir()) / f"imagintalk-{getpass.getuser()}"

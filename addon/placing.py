@@ -13,6 +13,9 @@ from .strips import Found
 _MUTED = "imagintalk_muted"
 """Custom property of an original sound that gave way to a take: empty where it is muted whole, else frames of keys."""
 
+_PADDING = 2
+"""Timeline frames."""
+
 DELETED = "its strip was deleted; the take is in the list, and Place puts it under another"
 NO_ROOM = "no channel is free there"
 
@@ -111,6 +114,8 @@ def silence(scene: Any, container: Any, piece: Any, low: int, high: int) -> None
         if sound.mute or _MUTED in sound:
             continue
         first, end = compat.left(sound), compat.right(sound)
+        # A coder's padding makes a sound some frames longer than its picture.
+        first, end = (low if low - _PADDING <= first else first), (high if end <= high + _PADDING else end)
         if first >= low and end <= high:
             sound.mute = True
             sound[_MUTED] = ""

@@ -1,6 +1,7 @@
 """Add-on preferences: where the worker is."""
 
 from pathlib import Path
+from typing import Any
 
 import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
@@ -10,7 +11,7 @@ from .worker_api import ClientError
 from .worker_process import default_state
 
 
-def _reconnect(self, context):
+def _reconnect(self: Any, context: Any) -> None:
     from . import state
 
     state.connect()
@@ -52,7 +53,7 @@ class ImaginTalkPreferences(bpy.types.AddonPreferences):
         update=_reconnect,
     )
 
-    def draw(self, context):
+    def draw(self, context: Any) -> None:
         layout = self.layout
         layout.use_property_split = True
         layout.prop(self, "where", expand=True)
@@ -66,7 +67,7 @@ class ImaginTalkPreferences(bpy.types.AddonPreferences):
             layout.prop(self, "certificates")
 
 
-def preferences():
+def preferences() -> Any:
     return bpy.context.preferences.addons[__package__].preferences
 
 
@@ -82,9 +83,9 @@ def place() -> Place:
     return Place(None, chosen.host, chosen.port, Path(bpy.path.abspath(chosen.certificates)))
 
 
-def register():
+def register() -> None:
     bpy.utils.register_class(ImaginTalkPreferences)
 
 
-def unregister():
+def unregister() -> None:
     bpy.utils.unregister_class(ImaginTalkPreferences)

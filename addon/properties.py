@@ -1,5 +1,7 @@
 """What a scene remembers: settings, jobs and takes. All of it is saved with the .blend."""
 
+from typing import Any
+
 import bpy
 from bpy.props import (
     BoolProperty,
@@ -22,11 +24,11 @@ STEPS = {"DRAFT": 16, "STANDARD": None, "BEST": 128}
 LARGEST_SEED = 2**31 - 1
 
 
-def emotion_property():
+def emotion_property() -> Any:
     return EnumProperty(name="Emotion", description="Feeling of the speech", items=_EMOTION_ITEMS, default="auto")
 
 
-def intensity_property():
+def intensity_property() -> Any:
     return FloatProperty(
         name="Intensity",
         description="How strong the feeling is: 0 neutral, 1 all of it",
@@ -37,7 +39,7 @@ def intensity_property():
     )
 
 
-def _preset_names(self, context, text):
+def _preset_names(self: Any, context: Any, text: str) -> list[str]:
     from .state import session
 
     hello = session().hello
@@ -186,13 +188,13 @@ class ImaginTalkScene(bpy.types.PropertyGroup):
 _CLASSES = (ImaginTalkSettings, ImaginTalkJob, ImaginTalkTake, ImaginTalkScene)
 
 
-def register():
+def register() -> None:
     for cls in _CLASSES:
         bpy.utils.register_class(cls)
     bpy.types.Scene.imagintalk = PointerProperty(type=ImaginTalkScene)
 
 
-def unregister():
+def unregister() -> None:
     del bpy.types.Scene.imagintalk
     for cls in reversed(_CLASSES):
         bpy.utils.unregister_class(cls)

@@ -79,10 +79,10 @@ def _set_output(compat: Any, scene: Any, clip: str, pixels: int) -> None:
 
 
 if __name__ == "__main__":
-    words = sys.argv[sys.argv.index("--") + 1 :]
+    copy, name, strip, clip, size = sys.argv[sys.argv.index("--") + 1 :]
     code = 0
     try:
-        main(*words[:4], int(words[4]))
+        main(copy, name, strip, clip, int(size))
     except Exception as error:  # noqa: BLE001 - said to whoever started this
         print(f"imagintalk:error {' '.join(str(error).split())}", flush=True)
         code = 1

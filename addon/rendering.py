@@ -12,7 +12,7 @@ from pathlib import Path
 
 import bpy
 
-from . import state, strips
+from . import strips
 from .dub import Dub
 from .link import Put
 from .news import Refused, Rendered, RenderProgress
@@ -27,11 +27,10 @@ _processes: dict[str, subprocess.Popen[str]] = {}
 """By key of the dub. Main thread only."""
 
 
-def begin(dub: Dub) -> None:
+def begin(dub: Dub, put: Put) -> None:
     """Render what a dub's strip shows, unless that is under way; Rendered or Refused follows."""
     if dub.key in _processes:
         return
-    put = state.session().news.put
     found = next((one for one in strips.with_id(dub.source) if one.scene.name == dub.scene), None)
     if found is None:
         put(Refused(dub.key, "its strip was deleted before it was rendered"))

@@ -4,39 +4,21 @@ from __future__ import annotations
 
 import os
 import random
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import bpy
 
 from . import compat, strips
-from .dub import RENDERING, Dub, new_key
+from .dub import RENDERING, Dub
 from .properties import LARGEST_SEED, STEPS
 from .timing import TimingError, time_map
-from .worker_api import ClipRequest
-
-AUTO = "auto"
+from .wishes import AUTO, Choice, Wish, request_for
 
 
 class RequestError(Exception):
     """A strip cannot be dubbed as it is; one line that says what to do."""
-
-
-@dataclass(frozen=True)
-class Choice:
-    """How a take is to be made: what its settings say, or those of an older take with changes."""
-
-    emotion: str = AUTO
-    intensity: float = 1.0
-    emotions: tuple[tuple[float, str, float], ...] = ()
-    """Keys of an emotion track: seconds from the strip's first frame, emotion, intensity. Empty: one emotion."""
-    voice: str = AUTO
-    """`auto`, a preset's name, or the path of a recording."""
-    seed: int = 0
-    takes: int = 1
-    steps: int | None = None
-    guidance: float | None = None
 
 
 def choice_of(settings: Any) -> Choice:
@@ -66,6 +48,19 @@ def voice_of(settings: Any) -> str:
     return AUTO
 
 
+def fulfil(wish: Wish) -> Dub:
+    """The dub that a wish becomes; one that has failed where its strip cannot be dubbed."""
+    found = [one for one in strips.with_id(wish.source) if one.scene.name == wish.scene]
+    try:
+        if not found:
+            raise RequestError(f"{wish.label}: the strip was deleted")
+        return prepare(found[0].scene, found[0].strip, wish.choice, wish.priority)
+    except RequestError as error:
+        dub = Dub(wish.scene, wish.source, wish.label, request_for(wish.choice, wish.priority), 0.0, 0)
+        dub.fail(str(error))
+        return dub
+
+
 def new_seed() -> int:
     return random.randint(0, LARGEST_SEED)
 
@@ -81,7 +76,8 @@ def prepare(scene: Any, strip: Any, choice: Choice, priority: int) -> Dub:
     frames = compat.duration(strip)
     if frames < 1:
         raise RequestError(f"{strip.name}: shows no frame")
-    path, times, end_s = "", (), None
+    path = ""
+    times: tuple[tuple[float, float], ...] = ()
     if strip.type == compat.MOVIE:
         path = _movie_path(strip)
         try:
@@ -89,22 +85,7 @@ def prepare(scene: Any, strip: Any, choice: Choice, priority: int) -> Dub:
         except TimingError as error:
             raise RequestError(f"{strip.name}: {error}") from None
     face = int(strip.get(strips.FACE, -1))
-    request = ClipRequest(
-        path=path,
-        end_s=end_s,
-        emotion=choice.emotion,
-        intensity=choice.intensity,
-        emotions=choice.emotions,
-        voice=choice.voice,
-        face=face if face >= 0 else None,
-        seed=choice.seed,
-        takes=choice.takes,
-        steps=choice.steps,
-        guidance=choice.guidance,
-        priority=priority,
-        key=new_key(),
-        times=times,
-    )
+    request = replace(request_for(choice, priority), path=path, times=times, face=face if face >= 0 else None)
     dub = Dub(
         scene=scene.name,
         source=strips.identify(strip),
@@ -120,6 +101,7 @@ def prepare(scene: Any, strip: Any, choice: Choice, priority: int) -> Dub:
 
 
 def _movie_path(strip: Any) -> str:
+    """Of a movie strip's file. Raises RequestError: it is gone."""
     path = Path(bpy.path.abspath(strip.filepath)).resolve()
     if not path.is_file():
         raise RequestError(f"{path}: the strip's file is gone; relink it, then try again")

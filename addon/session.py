@@ -6,12 +6,13 @@ Nothing of Blender's in here: where takes go is asked of `destination`, and `tic
 from __future__ import annotations
 
 import queue
-from collections import OrderedDict
+import time
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from . import errands
-from .dub import FETCHING, READY, RENDERING, SENDING, WAITING, Dub
+from .dub import FETCHING, READY, SENDING, WAITING, Dub
 from .link import Link, Place
 from .news import (
     Beat,
@@ -31,9 +32,10 @@ from .news import (
     Trouble,
     Unsent,
 )
+from .wishes import Wish
 from .worker_api import CANCELLED, DONE, FAILED, QUEUED, RUNNING, Hello, Job, Status
 
-NONE, STARTING, READY_TO_WORK, REFUSED = "no worker", "starting", "ready", "refused"
+NONE, STARTING, READY_TO_WORK, STOPPING, REFUSED = "no worker", "starting", "ready", "stopping", "refused"
 
 _UNCLAIMED = 1024
 
@@ -52,8 +54,12 @@ class Session:
     device: str = ""
     trouble: str = ""
     """The last thing that went wrong with the worker, in words."""
+    last_words: str = ""
+    """Why the link has no worker, as it says it; also while none was ever expected."""
     dubs: dict[str, Dub] = field(default_factory=dict)
     """By key, oldest first."""
+    wishes: deque[Wish] = field(default_factory=deque)
+    """Strips that are still to be prepared."""
     changed: set[str] = field(default_factory=set)
     """Keys of dubs whose copy in the scene is old."""
     faces: dict[str, FacesFound] = field(default_factory=dict)
@@ -101,6 +107,8 @@ class Session:
             for dub in ready:
                 dub.state = SENDING
             errands.submit(self.link, [dub.request for dub in ready])
+        elif ready and self.worker == NONE and self.last_words:
+            self.trouble = f"{self.last_words}; jobs wait for one"
 
     def cancel(self, dubs: Iterable[Dub]) -> None:
         """Stop them; the worker's part follows."""
@@ -114,36 +122,31 @@ class Session:
         if numbers and self.link is not None:
             errands.cancel(self.link, numbers)
 
-    def retry(self, dub: Dub) -> None:
-        """Once more what failed or was cancelled: as a new job, or only its fetching where it was made."""
+    def fetch_again(self, dub: Dub) -> bool:
+        """Once more bring here what was made, where only that failed; whether it was so."""
         if dub.state == FAILED and dub.number is not None and dub.worker == self.worker_id and dub.fraction >= 1.0:
             dub.state = FETCHING
             self.changed.add(dub.key)
             self._fetch(dub)
-            return
-        self.drop(dub)
-        again = dub.again()
-        if again.rendered and not again.request.path:
-            again.state = RENDERING
-            self.add(again)
-        else:
-            self.send([again])
+            return True
+        return False
 
     def drop(self, dub: Dub) -> None:
         """Take it off the list."""
         self.dubs.pop(dub.key, None)
         self.changed.add(dub.key)
 
-    def drain(self) -> bool:
-        """Take in all news; whether there was any."""
-        any_came = False
-        while True:
+    def drain(self, budget_s: float) -> bool:
+        """Take in news for so long at most; whether there was any."""
+        any_came, until = False, time.perf_counter() + budget_s
+        while time.perf_counter() < until:
             try:
                 news = self.news.get_nowait()
             except queue.Empty:
                 return any_came
             any_came = True
             self._hear(news)
+        return any_came
 
     def _hear(self, news: News) -> None:
         match news:
@@ -172,6 +175,8 @@ class Session:
                 self.faces[news.source] = news
             case Trouble(reason):
                 self.trouble = reason
+                if self.worker == STOPPING:
+                    self.worker = READY_TO_WORK
             case _:
                 dub = self.dubs.get(news.key)
                 if dub is not None and dub.open:
@@ -227,7 +232,7 @@ class Session:
         return dub is not None and dub.state in (QUEUED, RUNNING, FETCHING)
 
     def _lost(self, reason: str, refused: bool) -> None:
-        was = self.worker
+        was, self.last_words = self.worker, reason
         self.hello = self.status = None
         if refused:
             self.worker, self.trouble = REFUSED, reason

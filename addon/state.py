@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import bpy
 
-from . import paths, placing, preferences, strips
+from . import paths, placing, preferences, rendering, strips
 from .compat import all_strips, container_of
-from .dub import FETCHING, OPEN, QUEUED, READY, RENDERING, RUNNING, SENDING, WAITING, Dub
+from .dub import FETCHING, OPEN, READY, RENDERING, SENDING, WAITING, Dub
 from .errands import Destination
-from .session import NONE, STARTING, Session
+from .sdna import SdnaError
+from .session import NONE, REFUSED, STARTING, Session
 from .sound_file import Finish
-from .worker_api import ClientError
+from .stored_strip import learn_layouts
+from .worker_api import QUEUED, RUNNING, ClientError
 from .worker_process import find_program, start_worker
 
 _session: Session | None = None
+_fresh = True
+"""A file was loaded whose jobs are not taken up yet."""
 
 
 def session() -> Session:
@@ -33,6 +38,7 @@ def running() -> bool:
 def begin() -> None:
     global _session
     _session = Session(destination)
+    after_load()
 
 
 def end() -> None:
@@ -71,7 +77,7 @@ def start() -> None:
         raise ClientError(now.trouble)
     if now.link.place.state is None:
         raise ClientError(f"the worker on {now.link.place.words} must be started there")
-    if now.worker not in (NONE,):
+    if now.worker != NONE:
         return
     program = find_program(bpy.path.abspath(preferences.preferences().python))
     now.worker, now.trouble = STARTING, ""
@@ -80,9 +86,10 @@ def start() -> None:
 
 def ensure_worker() -> None:
     """Have one started where none runs and that is wished. Raises ClientError: there is none and will be none."""
+    settle()
     connect()
     now = session()
-    if now.link is None:
+    if now.link is None or now.worker == REFUSED:
         raise ClientError(now.trouble)
     if now.worker == NONE and now.link.place.state is not None and preferences.preferences().auto_start:
         start()
@@ -103,10 +110,30 @@ def destination(dub: Dub) -> Destination:
     )
 
 
-def load() -> None:
-    """Go on with the open jobs of the file that Blender has loaded."""
+def after_load() -> None:
+    """Another file was loaded: its jobs are taken up at the next beat, or before what a user asks for then."""
+    global _fresh
+    _fresh = True
+
+
+def settle() -> None:
+    """Take up the jobs of a file that was loaded since the last time."""
+    global _fresh
+    if not _fresh:
+        return
+    _fresh = False
+    with suppress(SdnaError):  # told where it matters
+        learn_layouts()
+    rendering.stop_all()
+    connect()
+    _load()
+    _resume()
+
+
+def _load() -> None:
     now = session()
     now.dubs.clear()
+    now.wishes.clear()
     now.changed.clear()
     for scene in bpy.data.scenes:
         for item in scene.imagintalk.jobs:
@@ -131,7 +158,7 @@ def _state_after_load(dub: Dub) -> str:
     return dub.state
 
 
-def resume() -> None:
+def _resume() -> None:
     """Hear how the loaded jobs stand; a worker is started for them where none runs."""
     now = session()
     if any(dub.state in OPEN and dub.state not in (READY, RENDERING) for dub in now.dubs.values()):

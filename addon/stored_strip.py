@@ -49,6 +49,11 @@ class StoredStrip:
     keys: tuple[RetimingKey, ...]
 
 
+def learn_layouts() -> None:
+    """Learn ahead what `read_strip` must know, which takes some 20 ms. Main thread only. Raises SdnaError."""
+    _layouts()
+
+
 def read_strip(strip: Any) -> StoredStrip:
     """Main thread only; 20 ms the first time. Raises SdnaError: this Blender keeps strips in an unknown way."""
     layout, _ = _layouts()

@@ -7,14 +7,15 @@ import time
 import bpy
 
 from . import faces, guard, placing, rendering, state
-from .dub import DONE, READY, RENDERING
+from .dub import READY, RENDERING, WAITING
+from .requests import fulfil
+from .worker_api import DONE
 
-BUSY_S, IDLE_S = 0.1, 0.5
+HURRY_S, BUSY_S, IDLE_S = 0.01, 0.1, 0.5
 BUDGET_S = 0.01
 """After which the rest waits for the next beat."""
 
 _resync = False
-_fresh = True
 
 
 def after_undo() -> None:
@@ -23,43 +24,47 @@ def after_undo() -> None:
     _resync = True
 
 
-def after_load() -> None:
-    """A file was loaded: take up its jobs at the next beat."""
-    global _fresh
-    _fresh = True
-
-
 def tick() -> float | None:
     """One beat; seconds until the next, None: no more. Blender's timer calls it, and tests do."""
-    global _resync, _fresh
+    global _resync
     if not state.running():
         return None
     now = state.session()
-    if _fresh:
-        _fresh = False
-        rendering.stop_all()
-        state.connect()
-        state.load()
-        state.resume()
-    heard = now.drain()
+    state.settle()
+    heard = now.drain(BUDGET_S)
     for found in now.faces.values():
         faces.show(found)
+    heard = _prepare_wished() or heard
     for dub in [dub for dub in now.dubs.values() if dub.state == RENDERING]:
-        rendering.begin(dub)
+        rendering.begin(dub, now.news.put)
     waits = guard.reason_to_wait()
     if not waits:
         if _resync:
             _resync = False
             state.mend_after_undo()
-        heard = _insert_ready() or heard
-        if now.changed:
+        inserted = _insert_ready()
+        heard = inserted or heard
+        if now.changed and not inserted:  # each beat does one of both, to be short
             keys, now.changed = now.changed, set()
             state.write_jobs(keys)
             heard = True
     now.waits = waits
     if heard:
         redraw()
+    if now.wishes or (not waits and any(dub.state == READY for dub in now.dubs.values())):
+        return HURRY_S
     return BUSY_S if any(dub.open for dub in now.dubs.values()) else IDLE_S
+
+
+def _prepare_wished() -> bool:
+    """Make dubs of strips that are to be dubbed, as many as the time allows."""
+    began, now, made = time.perf_counter(), state.session(), []
+    while now.wishes and time.perf_counter() - began < BUDGET_S:
+        made.append(fulfil(now.wishes.popleft()))
+    for dub in made:
+        now.add(dub)
+    now.send(dub for dub in made if dub.state == WAITING)
+    return bool(made)
 
 
 def _insert_ready() -> bool:
@@ -87,7 +92,6 @@ def redraw() -> None:
 
 
 def register() -> None:
-    after_load()
     bpy.app.timers.register(tick, first_interval=0.1, persistent=True)
 
 

@@ -1,19 +1,21 @@
 """Generate Dialogue, Batch Dub, Regenerate with Emotion."""
 
 from dataclasses import replace
+from typing import Any
 
 import bpy
 from bpy.props import EnumProperty
 
 from .. import compat, state, strips, takes
-from ..dub import WAITING, request_from_json
+from ..dub import WAITING, Dub, request_from_json
 from ..properties import emotion_property, intensity_property
-from ..requests import Choice, RequestError, choice_of, new_seed, prepare
+from ..requests import RequestError, choice_of, new_seed, prepare
+from ..wishes import Choice, Wish, choice_from
 from ..worker_api import BATCH, CLICK, ClientError
 from .common import refused, register_all, scene_of, unregister_all
 
 
-def begin(dubs):
+def begin(dubs: list[Dub]) -> None:
     """Have dubs made. Raises ClientError: there is no worker and will be none."""
     state.ensure_worker()
     session = state.session()
@@ -33,14 +35,14 @@ class IMAGINTALK_OT_generate(bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: Any) -> bool:
         scene = scene_of(context)
         if scene is None or not strips.can_be_dubbed(compat.active_strip(scene)):
             cls.poll_message_set("Select a movie, image, scene or meta strip that shows somebody speaking")
             return False
         return True
 
-    def execute(self, context):
+    def execute(self, context: Any) -> set[str]:
         scene = scene_of(context)
         try:
             dub = prepare(scene, compat.active_strip(scene), choice_of(scene.imagintalk.settings), CLICK)
@@ -59,7 +61,7 @@ class IMAGINTALK_OT_batch(bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: Any) -> bool:
         scene = scene_of(context)
         if scene is None or not cls.wanted(scene):
             cls.poll_message_set("Select movie, image, scene or meta strips")
@@ -67,27 +69,21 @@ class IMAGINTALK_OT_batch(bpy.types.Operator):
         return True
 
     @staticmethod
-    def wanted(scene):
+    def wanted(scene: Any) -> list[Any]:
         return [strip for strip in compat.shown_strips(scene) if strip.select and strips.can_be_dubbed(strip)]
 
-    def execute(self, context):
+    def execute(self, context: Any) -> set[str]:
         scene = scene_of(context)
-        dubs, failed = [], []
         try:
             choice = choice_of(scene.imagintalk.settings)
-            for strip in self.wanted(scene):
-                try:
-                    dubs.append(prepare(scene, strip, choice, BATCH))
-                except RequestError as error:
-                    failed.append(str(error))
-            if dubs:
-                begin(dubs)
+            state.ensure_worker()
         except (RequestError, ClientError) as error:
             return refused(self, error)
-        if failed:
-            self.report({"ERROR"}, f"{len(failed)} not dubbed: {failed[0]}")
-            return {"FINISHED"} if dubs else {"CANCELLED"}
-        self.report({"INFO"}, f"{len(dubs)} strips are being dubbed")
+        wanted = self.wanted(scene)
+        state.session().wishes.extend(
+            Wish(scene.name, strips.identify(strip), strip.name, choice, BATCH) for strip in wanted
+        )
+        self.report({"INFO"}, f"{len(wanted)} strips are being dubbed")
         return {"FINISHED"}
 
 
@@ -120,7 +116,7 @@ class IMAGINTALK_OT_regenerate(bpy.types.Operator):
     )
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: Any) -> bool:
         scene = scene_of(context)
         if scene is None or not cls.sources(scene):
             cls.poll_message_set("Select a strip or one of its takes")
@@ -128,7 +124,7 @@ class IMAGINTALK_OT_regenerate(bpy.types.Operator):
         return True
 
     @staticmethod
-    def sources(scene):
+    def sources(scene: Any) -> list[Any]:
         """The strips that the active one stands for: itself, or those that it is a take of."""
         strip = compat.active_strip(scene)
         if strips.can_be_dubbed(strip):
@@ -136,13 +132,13 @@ class IMAGINTALK_OT_regenerate(bpy.types.Operator):
         source = strips.source_of(strip)
         return [found.strip for found in strips.with_id(source) if found.scene == scene] if source else []
 
-    def invoke(self, context, event):
+    def invoke(self, context: Any, event: Any) -> set[str]:
         take = takes.active(scene_of(context))
         if take is not None:
             self.emotion, self.intensity = take.emotion, take.intensity
         return context.window_manager.invoke_props_dialog(self)
 
-    def execute(self, context):
+    def execute(self, context: Any) -> set[str]:
         scene = scene_of(context)
         sources = self.sources(scene)
         try:
@@ -153,17 +149,15 @@ class IMAGINTALK_OT_regenerate(bpy.types.Operator):
             return refused(self, error)
         return {"FINISHED"}
 
-    def choice(self, scene, strip):
+    def choice(self, scene: Any, strip: Any) -> Choice:
         """What the take was made with, changed as asked for. Raises RequestError."""
         settings = choice_of(scene.imagintalk.settings)
         base, take = settings, takes.active(scene)
         if take is not None and take.source == strip.get(strips.ID):
             try:
-                made = request_from_json(take.request)
+                base = replace(choice_from(request_from_json(take.request)), seed=take.seed, emotions=())
             except ValueError as error:
                 raise RequestError(str(error)) from None
-            guidance = made.guidance if isinstance(made.guidance, float) else None
-            base = Choice(voice=made.voice, seed=take.seed, steps=made.steps, guidance=guidance)
         return replace(
             base,
             emotion=self.emotion,
@@ -177,9 +171,9 @@ class IMAGINTALK_OT_regenerate(bpy.types.Operator):
 _CLASSES = (IMAGINTALK_OT_generate, IMAGINTALK_OT_batch, IMAGINTALK_OT_regenerate)
 
 
-def register():
+def register() -> None:
     register_all(_CLASSES)
 
 
-def unregister():
+def unregister() -> None:
     unregister_all(_CLASSES)

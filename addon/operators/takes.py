@@ -1,5 +1,7 @@
 """Hearing, keeping, deleting, comparing and placing takes."""
 
+from typing import Any
+
 import bpy
 from bpy.props import StringProperty
 
@@ -8,25 +10,30 @@ from .common import refused, register_all, scene_of, unregister_all
 
 
 class _TakeOperator:
-    take: StringProperty(description="Id of the take; empty: the active one", options={"HIDDEN", "SKIP_SAVE"})
+    """What acts on a take: that of the id in `take`, else the active one."""
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls: Any, context: Any) -> bool:
         scene = scene_of(context)
         if scene is None or not scene.imagintalk.takes:
             cls.poll_message_set("There are no takes; generate one first")
             return False
         return True
 
-    def chosen(self, context):
+    def chosen(self: Any, context: Any) -> Any | None:
         scene = scene_of(context)
         return scene.imagintalk.takes.get(self.take) if self.take else takes.active(scene)
 
-    def execute(self, context):
+    def execute(self: Any, context: Any) -> set[str]:
         take = self.chosen(context)
         if take is None:
             return refused(self, "select a take")
-        return self.act(context, scene_of(context), take) or {"FINISHED"}
+        wrong = self.act(scene_of(context), take)
+        return refused(self, wrong) if wrong else {"FINISHED"}
+
+    def act(self, scene: Any, take: Any) -> str:
+        """Words that say why it was not done; empty: it was."""
+        raise NotImplementedError
 
 
 class IMAGINTALK_OT_audition(_TakeOperator, bpy.types.Operator):
@@ -37,8 +44,9 @@ class IMAGINTALK_OT_audition(_TakeOperator, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
     take: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
 
-    def act(self, context, scene, take):
+    def act(self, scene: Any, take: Any) -> str:
         takes.audition(scene, take)
+        return ""
 
 
 class IMAGINTALK_OT_keep(_TakeOperator, bpy.types.Operator):
@@ -49,8 +57,9 @@ class IMAGINTALK_OT_keep(_TakeOperator, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
     take: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
 
-    def act(self, context, scene, take):
+    def act(self, scene: Any, take: Any) -> str:
         takes.keep(scene, take)
+        return ""
 
 
 class IMAGINTALK_OT_delete(_TakeOperator, bpy.types.Operator):
@@ -61,8 +70,9 @@ class IMAGINTALK_OT_delete(_TakeOperator, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
     take: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
 
-    def act(self, context, scene, take):
+    def act(self, scene: Any, take: Any) -> str:
         takes.delete(scene, take)
+        return ""
 
 
 class IMAGINTALK_OT_place(_TakeOperator, bpy.types.Operator):
@@ -73,7 +83,7 @@ class IMAGINTALK_OT_place(_TakeOperator, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
     take: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
 
-    def act(self, context, scene, take):
+    def act(self, scene: Any, take: Any) -> str:
         pieces = [found.strip for found in strips.with_id(take.source) if found.scene == scene]
         strip = compat.active_strip(scene)
         if not pieces and strips.can_be_dubbed(strip):
@@ -82,8 +92,8 @@ class IMAGINTALK_OT_place(_TakeOperator, bpy.types.Operator):
         for old in strips.take_strips(scene, take.name):
             strips.remove_sound(compat.container_of(old, scene), old)
         if not placing.place(scene, take, pieces):
-            return refused(self, take.note)
-        return None
+            return str(take.note)
+        return ""
 
 
 class IMAGINTALK_OT_compare(_TakeOperator, bpy.types.Operator):
@@ -94,18 +104,18 @@ class IMAGINTALK_OT_compare(_TakeOperator, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
     take: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
 
-    def act(self, context, scene, take):
+    def act(self, scene: Any, take: Any) -> str:
         now = takes.heard(scene, take.source)
         if now is None or now.name == take.name:
             now = takes.other(scene, take.source)
         if now is None:
-            return refused(self, "there is only one take; regenerate to have another")
+            return "there is only one take; regenerate to have another"
         takes.audition(scene, now)
         takes.audition(scene, take)
         strip = next(iter(strips.take_strips(scene, take.name)), None)
         if strip is not None:
             scene.frame_current = compat.left(strip)
-        return None
+        return ""
 
 
 class IMAGINTALK_OT_ab(bpy.types.Operator):
@@ -116,14 +126,14 @@ class IMAGINTALK_OT_ab(bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: Any) -> bool:
         scene = scene_of(context)
         if scene is None or not strips.source_of(compat.active_strip(scene)):
             cls.poll_message_set("Select a strip with takes")
             return False
         return True
 
-    def execute(self, context):
+    def execute(self, context: Any) -> set[str]:
         scene = scene_of(context)
         other = takes.other(scene, strips.source_of(compat.active_strip(scene)))
         if other is None:
@@ -142,9 +152,9 @@ _CLASSES = (
 )
 
 
-def register():
+def register() -> None:
     register_all(_CLASSES)
 
 
-def unregister():
+def unregister() -> None:
     unregister_all(_CLASSES)

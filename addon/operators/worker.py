@@ -1,11 +1,12 @@
 """Starting, stopping and connecting to the worker, and what it can tell."""
 
 import platform
+from typing import Any
 
 import bpy
 
 from .. import errands, state
-from ..session import READY_TO_WORK
+from ..session import READY_TO_WORK, STOPPING
 from ..worker_api import ClientError
 from .common import refused, register_all, unregister_all
 
@@ -17,10 +18,10 @@ class IMAGINTALK_OT_start_worker(bpy.types.Operator):
     bl_label = "Start Worker"
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: Any) -> bool:
         return state.session().worker != READY_TO_WORK
 
-    def execute(self, context):
+    def execute(self, context: Any) -> set[str]:
         try:
             state.start()
         except ClientError as error:
@@ -36,11 +37,14 @@ class IMAGINTALK_OT_stop_worker(bpy.types.Operator):
     bl_label = "Stop Worker"
 
     @classmethod
-    def poll(cls, context):
+    def poll(cls, context: Any) -> bool:
         return state.session().worker == READY_TO_WORK
 
-    def execute(self, context):
-        errands.shut_down(state.session().link)
+    def execute(self, context: Any) -> set[str]:
+        link = state.session().link
+        if link is not None:
+            state.session().worker = STOPPING
+            errands.shut_down(link)
         return {"FINISHED"}
 
 
@@ -50,7 +54,7 @@ class IMAGINTALK_OT_connect(bpy.types.Operator):
     bl_idname = "imagintalk.connect"
     bl_label = "Connect to Worker"
 
-    def execute(self, context):
+    def execute(self, context: Any) -> set[str]:
         session = state.session()
         session.disconnect()
         session.trouble = ""
@@ -58,7 +62,7 @@ class IMAGINTALK_OT_connect(bpy.types.Operator):
         return refused(self, session.trouble) if session.trouble else {"FINISHED"}
 
 
-def diagnostics():
+def diagnostics() -> str:
     """What one who helps wants to know: no path of a clip, no token."""
     session = state.session()
     hello, status = session.hello, session.status
@@ -83,7 +87,7 @@ class IMAGINTALK_OT_diagnostics(bpy.types.Operator):
     bl_idname = "imagintalk.diagnostics"
     bl_label = "Copy Diagnostics"
 
-    def execute(self, context):
+    def execute(self, context: Any) -> set[str]:
         context.window_manager.clipboard = diagnostics()
         self.report({"INFO"}, "copied")
         return {"FINISHED"}
@@ -97,9 +101,9 @@ _CLASSES = (
 )
 
 
-def register():
+def register() -> None:
     register_all(_CLASSES)
 
 
-def unregister():
+def unregister() -> None:
     unregister_all(_CLASSES)

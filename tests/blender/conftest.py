@@ -7,30 +7,19 @@ bpy is one per process and keeps what a test does to it, so `pytest` runs each o
 from __future__ import annotations
 
 import os
+import shutil
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from importlib import import_module
+from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+from extension import EXTENSION, HOME, Addon, build_archive, install  # sets up what bpy reads when it is imported
+
+# isort: split
+import bpy
 import pytest
-
-# Blender reads these when it is imported: nothing of the user's may be used or changed.
-_HOME = Path(tempfile.mkdtemp(prefix="imagintalk-blender-"))
-os.environ["BLENDER_USER_RESOURCES"] = str(_HOME)
-os.environ["XDG_STATE_HOME"] = str(_HOME / "state")
-os.environ["TMPDIR"] = tempfile.tempdir = str(_HOME / "tmp")
-(_HOME / "tmp").mkdir()
-
-import bpy  # noqa: E402
-from films import Film, draw_film  # noqa: E402
-from workers import Served, python_that_serves  # noqa: E402
-
-EXTENSION = "bl_ext.user_default.imagintalk"
-REPOSITORY = Path(__file__).resolve().parents[2]
+from films import Film, draw_film
+from workers import Served, python_that_serves
 
 _status = 0
 
@@ -43,9 +32,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
     """The bpy module may crash when it ends in the usual way, after the tests have told what they found."""
-    import shutil
-
-    shutil.rmtree(_HOME, ignore_errors=True)
+    shutil.rmtree(HOME, ignore_errors=True)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(_status)
@@ -53,56 +40,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built zip; IMAGINTALK_ZIP names one that is built already."""
-    if "IMAGINTALK_ZIP" in os.environ:
-        return Path(os.environ["IMAGINTALK_ZIP"])
-    sys.path.insert(0, str(REPOSITORY / "addon"))
-    from build import build
-
-    sys.path.pop(0)
-    return build(tmp_path_factory.mktemp("dist"), REPOSITORY / "build" / f"blender-tests-{os.getpid()}")
+    """The built zip."""
+    return build_archive(tmp_path_factory.mktemp("dist"))
 
 
 @pytest.fixture(scope="session")
 def _installed(archive: Path) -> None:
-    bpy.ops.extensions.package_install_files(filepath=str(archive), repo="user_default", enable_on_install=True)
-
-
-class Addon:
-    """The enabled extension: `addon.part("takes")` is its module, `beat` its timer."""
-
-    def part(self, name: str) -> ModuleType:
-        return import_module(f"{EXTENSION}.{name}")
-
-    @property
-    def session(self) -> Any:
-        return self.part("state").session()
-
-    @property
-    def preferences(self) -> Any:
-        return bpy.context.preferences.addons[EXTENSION].preferences
-
-    @property
-    def dubs(self) -> list[Any]:
-        return list(self.session.dubs.values())
-
-    def beat(self, until: Callable[[], Any], seconds: float = 20.0) -> Any:
-        """Let the timer beat until something is true; fails when it does not become so."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            self.part("tick").tick()
-            found = until()
-            if found:
-                return found
-            time.sleep(0.01)
-        told = [(dub.label, dub.state, dub.reason) for dub in self.dubs]
-        raise AssertionError(
-            f"it did not happen in {seconds:g} s: {told}, {self.session.worker}, {self.session.trouble}"
-        )
-
-    def finish(self, seconds: float = 30.0) -> None:
-        """Until no job is open."""
-        self.beat(lambda: not any(dub.open for dub in self.dubs), seconds)
+    install(archive)
 
 
 @pytest.fixture
@@ -110,6 +54,7 @@ def addon(_installed: None, tmp_path: Path) -> Iterator[Addon]:
     """Enabled, with an empty file and no worker yet: its folder is this test's own."""
     made = Addon()
     made.session.disconnect()
+    shutil.rmtree(made.part("paths").unsaved_folder(), ignore_errors=True)
     bpy.ops.wm.read_homefile(use_empty=True)
     made.preferences.where = "LOCAL"
     made.preferences.python = ""
@@ -118,7 +63,8 @@ def addon(_installed: None, tmp_path: Path) -> Iterator[Addon]:
     made.part("tick").tick()
     made.session.trouble = ""
     yield made
-    made.session.disconnect()
+    if EXTENSION in bpy.context.preferences.addons:
+        made.session.disconnect()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +15,7 @@ _RATE = 24_000
 
 
 def draw_film(path: Path, seconds: float, fps: float, sound: bool = False) -> Path:
-    """A gray picture that grows brighter, 64 x 48; with a tone where sound is asked for."""
+    """A gray picture that grows brighter, 64 x 48, another for each name; with a tone where sound is asked for."""
     rate = Fraction(round(fps * 1001), 1001) if abs(fps - round(fps)) > 1e-3 else Fraction(round(fps))
     count = round(seconds * rate)
     with av.open(str(path), "w") as file:
@@ -22,6 +23,7 @@ def draw_film(path: Path, seconds: float, fps: float, sound: bool = False) -> Pa
         tone = file.add_stream("aac", rate=_RATE, layout="mono") if sound else None
         for number in range(count):
             gray = np.full((48, 64, 3), 40 + 150 * number // count, np.uint8)
+            gray[:16] = zlib.crc32(path.name.encode()) % 200
             for packet in picture.encode(av.VideoFrame.from_ndarray(gray)):
                 file.mux(packet)
         for packet in picture.encode():
