@@ -97,6 +97,10 @@ def content_start(strip: Any) -> float:
     return float(strip.content_start if _HANDLES else strip.frame_start)
 
 
+ROUNDS_RETIMING = bpy.app.version < (4, 4)
+"""Between two retiming keys a strip runs as if there were a whole number of frames between them, the smaller."""
+
+
 def content_duration(strip: Any) -> int:
     """Frames of the timeline that the strip's content lasts, before trimming."""
     return int(strip.content_duration if _HANDLES else strip.frame_duration)

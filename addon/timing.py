@@ -24,6 +24,9 @@ _RATES = 1001
 _NEAR = 1e-6
 """Frames of the timeline."""
 
+_PARTS = 4
+"""Straight lines that stand for one frame of an arc."""
+
 Curve = list[tuple[float, float]]
 """Frames of the timeline from the start of the strip's content, which increase, and frames of the file; linear
 between, and held before and after."""
@@ -91,16 +94,21 @@ def _held(curve: Curve, last: float) -> Curve:
 
 
 def _bent(keys: tuple[RetimingKey, ...]) -> Curve:
-    """Keys as a curve; a smooth change of speed, which is an arc between its keys, with a point at each frame."""
+    """Keys as a curve; a smooth change of speed, which is an arc between its keys, here of short lines."""
     curve = [(keys[0].frame, keys[0].share)]
     for number, (key, following) in enumerate(pairwise(keys)):
         if key.transition and 0 < number < len(keys) - 2:
             before, after = _slope(keys[number - 1], key), _slope(following, keys[number + 2])
             length = following.frame - key.frame
-            for step in range(1, math.ceil(length)):
-                share = key.share + before * step + (after - before) * step**2 / (2 * length)
-                curve.append((key.frame + step, share))
+            for number_of_part in range(1, math.ceil(length * _PARTS)):
+                frame = number_of_part / _PARTS
+                share = key.share + before * frame + (after - before) * frame**2 / (2 * length)
+                curve.append((key.frame + frame, share))
         if following.frame > curve[-1][0]:
+            length = following.frame - key.frame
+            if not key.transition and int(length) not in (0, length) and compat.ROUNDS_RETIMING:
+                reached = key.share + (following.share - key.share) * length / int(length)
+                curve.append((following.frame - 0.01, reached))
             curve.append((following.frame, following.share))
     return curve
 

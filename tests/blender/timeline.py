@@ -65,25 +65,26 @@ def sequencer(scene: Any) -> Iterator[None]:
         yield
 
 
-def add_movie(compat: Any, scene: Any, film: Path, start: int, own_rate: bool) -> Any:
-    """own_rate: played at the film's rate whatever the scene's, as Blender's own operator does by default."""
-    if not own_rate:
-        strip = compat.strips(compat.editor(scene)).new_movie(film.stem, str(film), 3, start)
-    else:
-        words = {"move_strips": False} if bpy.app.version >= (5, 0) else {}
-        with sequencer(scene):
-            bpy.ops.sequencer.movie_strip_add(
-                filepath=str(film),
-                frame_start=start,
-                channel=3,
-                sound=False,
-                adjust_playback_rate=True,
-                use_framerate=False,
-                **words,
-            )
-        (strip,) = compat.all_strips(scene)
+def add_movie(addon: Any, scene: Any, film: Path, start: int, own_rate: bool) -> Any:
+    """own_rate: played at the film's rate whatever the scene's, as the operator does that adds movies from the menu."""
+    compat = addon.part("compat")
+    strip = compat.strips(compat.editor(scene)).new_movie(film.stem, str(film), 3, start)
+    if own_rate:  # not by that operator, which crashes Blender 4.3 without a window about once in a hundred times
+        of_strip, _ = addon.part("stored_strip")._layouts()
+        _set_bit(strip.as_pointer() + of_strip.fields["flag"][0], 17)
     compat.set_active_strip(scene, strip)
     strip.select = True
+    return strip
+
+
+def add_movie_from_menu(addon: Any, scene: Any, film: Path, start: int) -> Any:
+    """With that operator."""
+    words = {"move_strips": False} if bpy.app.version >= (5, 0) else {}
+    with sequencer(scene):
+        bpy.ops.sequencer.movie_strip_add(
+            filepath=str(film), frame_start=start, channel=3, sound=False, use_framerate=False, **words
+        )
+    (strip,) = addon.part("compat").all_strips(scene)
     return strip
 
 
@@ -110,8 +111,12 @@ def _select_key(addon: Any, strip: Any, number: int) -> None:
     """Only a click of the mouse selects a key, or this."""
     of_strip, of_key = addon.part("stored_strip")._layouts()
     keys = of_strip.read_pointer(ctypes.string_at(strip.as_pointer(), of_strip.size), "retiming_handles")
-    flag = ctypes.c_int.from_address(keys + number * of_key.size + of_key.fields["flag"][0])
-    flag.value |= 1 << 4
+    _set_bit(keys + number * of_key.size + of_key.fields["flag"][0], 4)
+
+
+def _set_bit(address: int, bit: int) -> None:
+    flag = ctypes.c_int.from_address(address)
+    flag.value |= 1 << bit
 
 
 def shown(scene: Any, first: int, end: int) -> list[int | None]:
