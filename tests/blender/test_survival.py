@@ -243,3 +243,19 @@ def test_reloading_a_file_forgets_what_was_not_saved(
     assert addon.dubs == []
     addon.beat(lambda: addon.session.status is not None and addon.session.status.running == 0)
     assert _now(addon) == (0, [], [])
+
+
+def test_a_beat_that_fails_is_told_and_the_next_ones_go_on(
+    addon: Any, worker: Served, scene: Any, film: Film, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _dub(addon, scene, film, "slow.mp4")
+
+    def fails(*_: Any) -> None:
+        raise ZeroDivisionError("one by nothing")
+
+    monkeypatch.setattr(addon.part("guard"), "reason_to_wait", fails)
+    assert addon.part("tick").tick() is not None
+    assert "fault of the add-on: ZeroDivisionError: one by nothing" in addon.session.trouble
+    monkeypatch.undo()
+    addon.finish()
+    assert _now(addon)[0] == 1
