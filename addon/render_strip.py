@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -87,4 +88,5 @@ if __name__ == "__main__":
         print(f"imagintalk:error {' '.join(str(error).split())}", flush=True)
         code = 1
     sys.stdout.flush()
+    shutil.rmtree(bpy.app.tempdir, ignore_errors=True)
     os._exit(code)  # the bpy module may crash when it ends in the usual way

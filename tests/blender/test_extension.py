@@ -88,4 +88,5 @@ def _repository() -> int:
 
 
 def takes_of_removed(scene: Any) -> list[Any]:
-    return [strip for strip in scene.sequence_editor.strips_all if "imagintalk_take" in strip]
+    name = "strips_all" if hasattr(scene.sequence_editor, "strips_all") else "sequences_all"
+    return [strip for strip in getattr(scene.sequence_editor, name) if "imagintalk_take" in strip]

@@ -10,18 +10,17 @@ import av
 import bpy
 import numpy as np
 import pytest
-from editing import choose, put, span, takes_of
+from editing import choose, in_sequencer, put, span, takes_of
 from films import Film
 from workers import Served
 
 
 def _meta(addon: Any, scene: Any, film: Film) -> Any:
-    compat = addon.part("compat")
-    strips = compat.strips(scene.sequence_editor)
-    meta = strips.new_meta("meta", 5, 10)
-    inner = strips.new_movie("inner", str(film("inner9.mp4", seconds=1.0)), 2, 10)
-    inner.move_to_meta(meta)
-    compat.trim(meta, 10, 34)
+    choose(addon, scene, put(addon, scene, film("inner9.mp4", seconds=1.0), channel=2))
+    with in_sequencer():
+        bpy.ops.sequencer.meta_make()
+    meta = addon.part("compat").active_strip(scene)
+    (inner,) = addon.part("compat").strips(meta)
     put(addon, scene, film("beside.mp4"), channel=8)  # must not be seen
     assert inner.parent_meta() == meta
     return meta
