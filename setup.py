@@ -2,7 +2,9 @@
 
 from setuptools import find_packages, setup
 
+ADDON = ["imagintalk_addon", "imagintalk_addon.operators", "imagintalk_addon.demo"]
+
 setup(
-    packages=[*find_packages(include=["imagintalk*"]), "imagintalk_server"],
-    package_dir={"imagintalk_server": "server"},
+    packages=[*find_packages(include=["imagintalk*"]), "imagintalk_server", *ADDON],
+    package_dir={"imagintalk_server": "server", "imagintalk_addon": "addon"},
 )

@@ -22,10 +22,10 @@ from imagintalk.errors import ClipError, OptionError
 from imagintalk.face.read import face_warnings, read_face
 from imagintalk.face.smoothing import emotion_track as track_of_face
 from imagintalk.media.probe import probe
-from imagintalk.media.video import clip_duration
+from imagintalk.media.times import clip_duration
 from imagintalk.models import DEFAULT_MODEL, ModelStore, find_model
 from imagintalk.rates import TOKENS_PER_VIDEO_FRAME, VIDEO_FPS, exact_ratio
-from imagintalk.style.emotion import AUTO, emotion_track
+from imagintalk.style.emotion import AUTO, EmotionKey, emotion_track
 from imagintalk.style.voices import resolve_voice
 from imagintalk.types import Clip, DubResult, FaceCrops, Notify, Style, Take
 
@@ -67,17 +67,23 @@ class Pipeline:
         sampler: str | None = None,
         guidance: Guidance | float | None = None,
         threshold: float | None = None,
+        times: tuple[tuple[float, float], ...] = (),
+        emotions: tuple[EmotionKey, ...] = (),
         notify: Notify | None = None,
     ) -> DubResult:
         """Make speech for a clip, exactly round(seconds * 24000) samples a take. See `DubOptions` for each option.
 
-        start, end: seconds from the start of the file. `notify` may raise `Cancelled` to stop within a sampler step.
+        start, end: seconds from the start of the file; times: instead of them, what an editor shows of it, see `Clip`;
+        then the speech lasts as long as it is shown. `notify` may raise `Cancelled` to stop within a sampler step.
         Raises ClipError, FaceError, VoiceError, OptionError, WeightsError.
         """
         if not isinstance(clip, Clip):
             clip = Clip(Path(clip))
-        clip = Clip(clip.path, clip.start_s if start is None else start, clip.end_s if end is None else end)
-        options = DubOptions(emotion, intensity, str(voice), face, seed, takes, steps, sampler, guidance, threshold)
+        start, end = clip.start_s if start is None else start, clip.end_s if end is None else end
+        clip = Clip(clip.path, start, end, times or clip.times)
+        options = DubOptions(
+            emotion, intensity, emotions, str(voice), face, seed, takes, steps, sampler, guidance, threshold
+        )
         return self.run(clip, options, notify)
 
     def run(self, clip: Clip, options: DubOptions, notify: Notify | None = None) -> DubResult:
@@ -89,7 +95,7 @@ class Pipeline:
         clock = StageClock(notify, (VOICE, FACE, LIPS, SPEECH, SOUND))
         with clock.stage(FACE) as report:
             asked_voice = None if options.voice == AUTO else self._named_voice(options.voice)  # fails before the work
-            expression = parts.expression if options.emotion == AUTO else None
+            expression = parts.expression if options.reads_emotion else None
             crops = read_face(
                 clip, info, options.face, IDENTITY_FACES, expression, lambda progress: report(progress.fraction)
             )
@@ -149,9 +155,9 @@ class Pipeline:
             asked_voice = self.parts.adapter.voice_of(self.parts.identity.embed(crops.face))
         frames50 = len(crops.mouth) * TOKENS_PER_VIDEO_FRAME
         shown = None
-        if options.emotion == AUTO:
+        if options.reads_emotion:
             shown = track_of_face(crops.expression, crops.expression_frames, frames50)
-        return Style(asked_voice, emotion_track(options.emotion, options.intensity, frames50, shown))
+        return Style(asked_voice, emotion_track(options.emotion_keys, frames50, shown))
 
     def _all_masked(self, video_frames: int) -> torch.Tensor:
         codec = self.parts.config.codec

@@ -46,7 +46,7 @@ class Provenance:
     """Seconds from the start of the source file."""
     seed: int
     emotion: str
-    """As asked for: `auto` or an emotion's word."""
+    """As asked for: `auto`, an emotion's word, or `keyed`."""
     intensity: float
     voice: str
     """`auto`, `recording`, or a preset's name."""

@@ -22,6 +22,9 @@ class Clip:
     """Seconds from the start of the file."""
     end_s: float | None = None
     """Seconds from the start of the file; None: its end."""
+    times: tuple[tuple[float, float], ...] = ()
+    """Instead of a range, what an editor shows of the file (sped up, reversed, held): pairs of seconds from the clip's
+    start, which increase from 0, and seconds in the file; linear between. The clip lasts until the last pair."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from imagintalk.errors import OptionError, WeightsError, WorkerError
 from imagintalk.media.files import whole_file
 from imagintalk.media.mux import write_video
 from imagintalk.media.probe import probe
-from imagintalk.media.video import clip_duration
+from imagintalk.media.times import clip_duration
 from imagintalk.types import Clip, Notify, Progress, Speech
 
 from .asking import asking

@@ -46,9 +46,17 @@ class Dubber:
         place = self._pipeline.parts.device
         self.device = torch.cuda.get_device_name(place) if place.type == "cuda" else place.type
 
+    def gpu_memory(self) -> tuple[int, int] | None:
+        """Bytes used and there; None on the CPU."""
+        place = self._pipeline.parts.device
+        if place.type != "cuda":
+            return None
+        free, total = torch.cuda.mem_get_info(place)
+        return total - free, total
+
     def dub(self, request: ClipRequest, path: Path, folder: Path, tell: Tell) -> Made:
         """Raises ImaginTalkError, MemoryError."""
-        clip = Clip(path, request.start_s, request.end_s)
+        clip = Clip(path, request.start_s, request.end_s, request.times)
         options = options_of(request)
         outputs = Outputs(clip, folder / _SPEECH, options.takes, folder / REPORT)
         if self._note:
@@ -118,6 +126,7 @@ def options_of(request: ClipRequest) -> DubOptions:
     return DubOptions(
         emotion=request.emotion,
         intensity=request.intensity,
+        emotions=request.emotions,
         voice=request.voice,
         face=request.face,
         seed=request.seed,

@@ -13,7 +13,8 @@ from imagintalk.face.choose import speaking_score
 from imagintalk.face.roi import cut_face, face_matrices
 from imagintalk.face.track import track_faces
 from imagintalk.media.probe import probe
-from imagintalk.media.video import clip_duration, frame_count, read_frames, seconds
+from imagintalk.media.times import clip_duration, frame_count, seconds
+from imagintalk.media.video import read_frames
 from imagintalk.types import Clip, FaceTrack
 
 from .protocol import Face

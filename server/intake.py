@@ -47,7 +47,7 @@ class Intake:
 
     def content_of(self, request: ClipRequest, path: str, voice: str) -> tuple[str, str]:
         """Digests of the clip's bytes and range, and of all that the result depends on. Raises WorkerError."""
-        clip = f"{self._digest(Path(path))} {request.start_s} {request.end_s}"
+        clip = f"{self._digest(Path(path))} {request.start_s} {request.end_s} {request.times}"
         heard = voice if voice in self._words else self._digest(Path(voice))
         # What the clip is called, who asks first and under which name makes no other sound.
         asked = replace(request, path="", priority=0, key="", voice="")
@@ -104,10 +104,13 @@ def _check(request: ClipRequest, limits: Limits) -> None:
         raise WorkerError(f"seed {request.seed}: expected a whole number from 0 to 2^63")
     weights = request.guidance if isinstance(request.guidance, tuple) else ()
     numbers = [request.start_s, request.end_s, request.intensity, request.threshold, *(weight for _, weight in weights)]
+    numbers += [number for pair in request.times for number in pair]
+    numbers += [number for time, _, intensity in request.emotions for number in (time, intensity)]
     if isinstance(request.guidance, float):
         numbers.append(request.guidance)
     if not all(number is None or math.isfinite(number) for number in numbers):
         raise WorkerError("the request has a number that is not finite")
     words = [request.path, request.emotion, request.voice, request.sampler or "", request.key]
-    if any(len(word) > _LONGEST_WORD or "\0" in word for word in [*words, *(name for name, _ in weights)]):
+    words += [*(name for name, _ in weights), *(emotion for _, emotion, _ in request.emotions)]
+    if any(len(word) > _LONGEST_WORD or "\0" in word for word in words):
         raise WorkerError(f"the request has a text that is longer than {_LONGEST_WORD} characters, or not plain")

@@ -398,7 +398,9 @@ def _view_row(row: JobRow) -> Job:
 
 
 def _request_of(row: JobRow) -> ClipRequest:
-    return ClipRequest.unpack(_tuples(json.loads(row.request)))
+    """What an older program entered lacks the newest fields, which have their defaults then."""
+    packed = _tuples(json.loads(row.request))
+    return ClipRequest.unpack(packed + ClipRequest("").pack()[len(packed) :])
 
 
 def _tuples(value: Any) -> Any:

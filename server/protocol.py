@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-PROTOCOL = 2
+PROTOCOL = 3
 """Version of everything in this file. Worker and client must have the same."""
 
 UPLOADED = "upload:"
@@ -105,6 +105,14 @@ class ClipRequest(Message):
     priority: int = NORMAL
     key: str = ""
     """Of the client's choosing: a second request with the same key is the same job. Empty: every request is a job."""
+    times: tuple[tuple[float, float], ...] = ()
+    """What an editor shows of the file (sped up, reversed, held): pairs of seconds on the timeline from the strip's
+    first shown frame, which increase from 0, and seconds in the file; linear between. The speech lasts until the last
+    pair. Empty: the range start_s to end_s as it is."""
+    emotions: tuple[tuple[float, str, float], ...] = ()
+    """Keys of an emotion track, linear between: seconds as the first of `times`, emotion, intensity. Empty: `emotion`
+    and `intensity` throughout."""
+    # New fields come last: the journal may hold requests of older programs, which lack them.
 
 
 @dataclass(frozen=True)
@@ -219,6 +227,10 @@ class Status(Message):
     cache_limit_bytes: int
     memory_bytes: int
     """Resident, of the parent process."""
+    gpu_used_bytes: int
+    """Of the GPUs' memory, whoever uses it; 0 where the model is not loaded or works on the CPU."""
+    gpu_bytes: int
+    """Memory that these GPUs have."""
 
 
 def _plain(value: Any) -> Any:

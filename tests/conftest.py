@@ -61,3 +61,12 @@ def talking_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("drawn") / "talking.mp4"
     draw_clip(sample_sentences(1, "test", 0)[0], 0, path)
     return path
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """tests/blender runs in processes of its own (test_blender.py), unless it is named on the command line."""
+    blender = Path(__file__).parent / "blender"
+    named = any(
+        blender in (path := Path(arg.split("::")[0]).resolve()).parents or path == blender for arg in config.args
+    )
+    return True if blender in (collection_path, *collection_path.parents) and not named else None

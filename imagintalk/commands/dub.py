@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         from imagintalk.dubbing.outputs import Outputs
         from imagintalk.dubbing.report import provenances, report
         from imagintalk.media.probe import probe
-        from imagintalk.media.video import clip_duration
+        from imagintalk.media.times import clip_duration
 
         clip = Clip(args.clip, args.start, args.end)
         clip_duration(clip, probe(clip.path))

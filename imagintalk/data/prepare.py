@@ -87,7 +87,7 @@ def _sound(recording: Recording) -> dict[str, np.ndarray]:
     samples = read_audio(recording.sound, SAMPLE_RATE)
     if recording.has_picture:
         from imagintalk.media.probe import probe
-        from imagintalk.media.video import clip_duration, frame_count
+        from imagintalk.media.times import clip_duration, frame_count
 
         clip = Clip(recording.path)
         length = frame_count(clip_duration(clip, probe(recording.path))) * SAMPLES_PER_VIDEO_FRAME

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from imagintalk.config import Config, DetectorConfig, Guidance
 from imagintalk.diffusion.sampler import SamplerOptions
 from imagintalk.errors import OptionError
-from imagintalk.style.emotion import AUTO, check_emotion
+from imagintalk.style.emotion import AUTO, EmotionKey, check_emotion, check_keys
 
 _SEEDS = 2**63
 
@@ -21,6 +21,8 @@ class DubOptions:
     """`auto` (as the face shows) or the word of an `Emotion`."""
     intensity: float = 1.0
     """0 neutral to 1 all of the emotion."""
+    emotions: tuple[EmotionKey, ...] = ()
+    """In place of one emotion and intensity, keys of a track that changes over the clip."""
     voice: str = AUTO
     """`auto` (as the face suggests), a preset's name, or the path of a recording of the wanted voice."""
     face: int | None = None
@@ -37,6 +39,7 @@ class DubOptions:
 
     def __post_init__(self) -> None:
         check_emotion(self.emotion, self.intensity)
+        check_keys(self.emotions)
         if self.face is not None and self.face < 0:
             raise OptionError(f"face {self.face}: expected 0 (the largest face) or more")
         if self.takes < 1:
@@ -48,6 +51,16 @@ class DubOptions:
         weights = vars(self.guidance).values() if isinstance(self.guidance, Guidance) else (self.guidance or 0.0,)
         if not all(math.isfinite(weight) for weight in weights):
             raise OptionError(f"guidance {self.guidance}: expected a finite number, 1 for none")
+
+    @property
+    def emotion_keys(self) -> tuple[EmotionKey, ...]:
+        """The emotion track; one emotion is a track of one key."""
+        return self.emotions or ((0.0, self.emotion, self.intensity),)
+
+    @property
+    def reads_emotion(self) -> bool:
+        """Whether the face's expression is needed."""
+        return any(emotion == AUTO for _, emotion, _ in self.emotion_keys)
 
     @property
     def seeds(self) -> list[int]:

@@ -25,6 +25,7 @@ def provenances(store: ModelStore, clip: Clip, options: DubOptions, result: DubR
     except OSError as error:
         raise ClipError(f"{clip.path}: can no longer be read ({error.strerror}); leave it in place") from None
     created = now()
+    shown = [source for _, source in clip.times] or [clip.start_s, clip.start_s + float(result.crops.duration_s)]
     named = options.voice in (AUTO, *load_presets(store.folder))
     return [
         Provenance(
@@ -32,10 +33,10 @@ def provenances(store: ModelStore, clip: Clip, options: DubOptions, result: DubR
             model=store.name,
             model_sha256=store.sha256,
             clip_sha256=clip_sha256,
-            start_s=clip.start_s,
-            end_s=clip.start_s + float(result.crops.duration_s),
+            start_s=min(shown),
+            end_s=max(shown),
             seed=take.seed,
-            emotion=options.emotion,
+            emotion="keyed" if options.emotions else options.emotion,
             intensity=options.intensity,
             voice=options.voice if named else "recording",
             created=created,
@@ -63,8 +64,7 @@ def report(options: DubOptions, result: DubResult, made: list[Provenance]) -> di
         "masked": {"tokens": masked, "of": len(content.ids), "share": masked / len(content.ids)},
         "confidence": confidence(content),
         "emotion": {
-            "asked": options.emotion,
-            "intensity": options.intensity,
+            "keys": options.emotion_keys,
             "rate_hz": TOKEN_HZ,
             "classes": [emotion.word for emotion in Emotion],
             "track": _rounded(result.style.emotion),

@@ -58,7 +58,7 @@ class Subjects:
         with torch.inference_mode():
             c_lip = parts.language.hidden(ids, torch.tensor([frames], device=parts.device))
         voice = parts.speaker.embed(samples, SAMPLE_RATE)
-        style = Style(voice, emotion_track("neutral", 1.0, frames, None))
+        style = Style(voice, emotion_track([(0.0, "neutral", 1.0)], frames, None))
         start = torch.full((parts.config.codec.levels, frames), parts.config.codec.codebook_size)
         sampler, guidance = options.sampler_options(parts.config), options.guidance_weights(parts.config)
         codes = imagine(parts, conditions_of(c_lip, style), start, [0], sampler, guidance, lambda share: None)

@@ -12,7 +12,8 @@ from imagintalk.face.expression import ExpressionBackend
 from imagintalk.face.geometry import mouth_widths
 from imagintalk.face.roi import FACE_SIDE, MOUTH_SIDE, cut_face, cut_mouth, face_matrices, mouth_matrices
 from imagintalk.face.track import STRIDE, track_faces
-from imagintalk.media.video import clip_duration, frame_count, read_frames
+from imagintalk.media.times import clip_duration, frame_count
+from imagintalk.media.video import read_frames
 from imagintalk.types import Clip, Emotion, FaceCrops, FaceTrack, MediaInfo, Notify, Progress
 
 STAGE = "reading the face"

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from imagintalk.errors import ClipError
 from imagintalk.media.container import open_media, picture_start, readable_packets
 from imagintalk.media.files import whole_file
-from imagintalk.media.video import seconds
+from imagintalk.media.times import seconds
 from imagintalk.types import Speech
 
 _LEAD_S = 1

@@ -23,7 +23,7 @@ from av.video.stream import VideoStream
 from imagintalk.errors import ClipError, OutputError
 from imagintalk.media.container import open_media, picture_start, picture_stream, readable_packets
 from imagintalk.media.files import whole_file
-from imagintalk.media.video import seconds
+from imagintalk.media.times import seconds
 from imagintalk.rates import SAMPLE_RATE
 from imagintalk.types import Clip, Speech
 
@@ -53,8 +53,11 @@ def write_video(source: Path, clip: Clip, speech: Speech, out: Path, comment: st
     picture starts at the key frame before it, and the speech that much later, in sync, after silence. One or two
     pictures behind the range's end stay where the last ones inside cannot be decoded without them.
     comment: what the file says of itself, in its metadata.
-    Raises OutputError (unknown container, one that cannot hold this picture, cannot be written) and ClipError.
+    Raises OutputError (retimed clip, unknown container, one that cannot hold this picture, cannot be written) and
+    ClipError.
     """
+    if clip.times:
+        raise OutputError(f"{out}: the picture of a retimed clip cannot be written as it is; write a .wav file")
     suffix = out.suffix.lower()
     if suffix not in _SOUND:
         raise OutputError(f"{out}: unknown kind of video file {suffix!r}; expected one of {', '.join(VIDEO_SUFFIXES)}")

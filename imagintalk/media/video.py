@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -16,76 +15,67 @@ from numpy.typing import NDArray
 from imagintalk.errors import ClipError
 from imagintalk.media.container import frame_period, open_media, picture_stream, readable_packets
 from imagintalk.media.probe import frame_stamp
+from imagintalk.media.times import clip_points, instants
 from imagintalk.rates import VIDEO_FPS
 from imagintalk.types import Clip, MediaInfo
 
 _EARLIEST = Fraction(1, 2 * VIDEO_FPS)
 """A frame is never shown more than this before its time stamp, or a still of seconds would end seconds early."""
 
+_HELD_BYTES = 256 << 20
+"""Of pictures that are decoded forwards to be shown backwards; each such piece is entered at the key frame before."""
+
 _CLOCK_RESET_S = 1
 """Time stamps that fall back by more than this belong to a clock that was set anew (joined streams)."""
-
-
-def frame_count(duration: Fraction) -> int:
-    """Frames at 25 fps of a clip of `duration` seconds: round(d * 25), half to even."""
-    return round(duration * VIDEO_FPS)
-
-
-def clip_duration(clip: Clip, info: MediaInfo) -> Fraction:
-    """Seconds of the clip's range. Raises ClipError, naming the clip's length, when the range lies outside of it.
-
-    An end up to one frame (1/25 s) behind the last frame is taken as the end, since lengths are often shown rounded.
-    """
-    length = f"the clip is {float(info.duration_s):.3f} s long"
-    if not math.isfinite(clip.start_s) or (clip.end_s is not None and not math.isfinite(clip.end_s)):
-        raise ClipError(f"{clip.path}: start and end must be numbers of seconds; {length}")
-    start = seconds(clip.start_s)
-    end = info.duration_s if clip.end_s is None else seconds(clip.end_s)
-    if start < 0 or start >= info.duration_s:
-        raise ClipError(f"{clip.path}: start {clip.start_s:g} s lies outside of the clip; {length}")
-    if end > info.duration_s + Fraction(1, VIDEO_FPS):
-        raise ClipError(f"{clip.path}: end {clip.end_s:g} s lies outside of the clip; {length}")
-    end = min(end, info.duration_s)
-    if end <= start:
-        raise ClipError(f"{clip.path}: end {float(end):g} s is not after start {clip.start_s:g} s; {length}")
-    if frame_count(end - start) == 0:
-        raise ClipError(
-            f"{clip.path}: the range {clip.start_s:g} to {float(end):g} s is shorter than one frame of"
-            f" 1/{VIDEO_FPS} s; {length}"
-        )
-    return end - start
-
-
-def seconds(value: float) -> Fraction:
-    """A number of seconds that a person wrote, as the fraction they meant."""
-    return Fraction(value).limit_denominator(1_000_000)
 
 
 def read_frames(clip: Clip, info: MediaInfo) -> Iterator[NDArray[np.uint8]]:
     """Yield exactly `frame_count(clip_duration(clip, info))` frames, (H, W, 3) uint8 RGB, upright, square pixels.
 
-    Frame k is the one shown nearest to k/25 s after the clip's start, by time stamps, so any frame rate works and a
-    variable one too; where the picture ends early its last frame is held. One frame is in memory at a time.
-    Raises ClipError.
+    Frame k is the one shown nearest to what the clip shows k/25 s after its start, by time stamps, so any frame rate
+    works and a variable one too; where the picture ends early its last frame is held. One frame is in memory at a
+    time; where the clip runs backwards, up to `_HELD_BYTES` of them. Raises ClipError.
     """
-    wanted = frame_count(clip_duration(clip, info))
-    start = seconds(clip.start_s)
+    held = max(_HELD_BYTES // (info.width * info.height * 3), 1)
+    for run in _runs(instants(clip_points(clip, info)), held):
+        if run[0] <= run[-1]:
+            yield from _pictures_at(clip, info, run)
+        else:
+            yield from reversed([*_pictures_at(clip, info, run[::-1])])
+
+
+def _runs(times: list[Fraction], longest_back: int) -> Iterator[list[Fraction]]:
+    """`times` cut into runs that never fall, and runs that fall throughout, none longer than `longest_back`."""
+    run = times[:1]
+    falls = False
+    for time in times[1:]:
+        if len(run) == 1:
+            falls = time < run[0]
+        if (time < run[-1]) != falls or (falls and len(run) == longest_back):
+            yield run
+            run = []
+        run.append(time)
+    yield run
+
+
+def _pictures_at(clip: Clip, info: MediaInfo, times: Sequence[Fraction]) -> Iterator[NDArray[np.uint8]]:
+    """The frame shown nearest to each of `times`, seconds in the file, which never fall."""
     done = 0
     shown: tuple[Fraction, VideoFrame] | None = None
-    for time, frame in _frames_from(clip, start):
+    for time, frame in _frames_from(clip, times[0]):
         if shown is not None:
             image: NDArray[np.uint8] | None = None
-            while done < wanted and not _is_nearer(time, shown[0], start + Fraction(done, VIDEO_FPS)):
+            while done < len(times) and not _is_nearer(time, shown[0], times[done]):
                 image = _upright(shown[1], info) if image is None else image
                 yield image
                 done += 1
-        if done == wanted:
+        if done == len(times):
             return
         shown = (time, frame)
     if shown is None:
-        raise ClipError(f"{clip.path}: no frame can be decoded at {clip.start_s:g} s; the file may be damaged there")
+        raise ClipError(f"{clip.path}: no frame can be decoded at {float(times[0]):g} s; the file may be damaged there")
     held = _upright(shown[1], info)
-    for _ in range(done, wanted):
+    for _ in range(done, len(times)):
         yield held
 
 

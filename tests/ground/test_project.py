@@ -48,7 +48,6 @@ def test_readme_has_both_commands(repository: Path) -> None:
 
 
 def test_developers_get_every_extra_that_the_tests_use(project: dict[str, Any]) -> None:
-    later = {"blender"}  # of addon/, which is not there yet
     extras = project["optional-dependencies"]
     had: set[str] = set()
     reached = {"dev"}
@@ -56,7 +55,7 @@ def test_developers_get_every_extra_that_the_tests_use(project: dict[str, Any]) 
         had |= reached
         wanted = [Requirement(line) for extra in had for line in extras[extra]]
         reached = {extra for requirement in wanted if requirement.name == "imagintalk" for extra in requirement.extras}
-    assert had == set(extras) - later
+    assert had == set(extras)
 
 
 def test_both_opencvs_are_one_version(repository: Path) -> None:

@@ -14,7 +14,8 @@ from coded_video import HEIGHT, WIDTH, MakeVideo, index_of, picture_of, steady
 
 from imagintalk.errors import ClipError
 from imagintalk.media.probe import probe
-from imagintalk.media.video import clip_duration, frame_count, read_frames
+from imagintalk.media.times import clip_duration, frame_count
+from imagintalk.media.video import read_frames
 from imagintalk.types import Clip
 
 RATES = [

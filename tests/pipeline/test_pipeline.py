@@ -88,6 +88,22 @@ def test_a_range_gives_its_own_length(pipeline: Pipeline, talking_clip: Path) ->
     assert len(result.takes[0].speech.samples) == round((1.25 - 0.513) * 24_000)
 
 
+def test_a_retimed_clip_is_spoken_in_the_time_that_it_is_shown(
+    pipeline: Pipeline, talking_clip: Path, result: DubResult
+) -> None:
+    times = ((0.0, 1.0), (0.5, 0.5), (0.913, 0.913))  # backwards, then forwards
+    retimed = pipeline.dub(talking_clip, times=times, emotions=((0.0, "sad", 1.0), (0.8, "happy", 1.0)))
+    assert len(retimed.takes[0].speech.samples) == round(0.913 * 24_000)
+
+    def apart(frames: Sequence[int]) -> float:
+        return float(np.abs(retimed.crops.mouth / 255 - result.crops.mouth[list(frames)] / 255).mean())
+
+    assert apart([*range(25, 12, -1), *range(13, 23)]) < 0.5 * apart(range(23))
+    sad, happy = retimed.style.emotion[:, Emotion.SAD], retimed.style.emotion[:, Emotion.HAPPY]
+    np.testing.assert_allclose(sad + happy, 1, atol=1e-6)
+    assert sad[0] > 0.98 and (np.diff(happy[:39]) > 0).all() and happy[-1] == 1
+
+
 def test_hand_offs_fit_each_other(result: DubResult) -> None:
     assert result.crops.mouth.shape == (75, 96, 96)
     content = result.content

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
+import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -77,7 +79,18 @@ def test_the_same_request_is_answered_at_once(worker: Worker, client: Client, cl
     assert worker.jobs.counts["cached"] == 1
 
 
-@pytest.mark.parametrize("change", [{"seed": 9}, {"start_s": 0.5}, {"takes": 2}, {"guidance": 2.0}, {"voice": "drawn"}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 9},
+        {"start_s": 0.5},
+        {"takes": 2},
+        {"guidance": 2.0},
+        {"voice": "drawn"},
+        {"times": ((0.0, 0.0), (1.0, 2.0))},
+        {"emotions": ((0.0, "sad", 1.0),)},
+    ],
+)
 def test_another_request_is_another_result(client: Client, clip: Path, change: dict[str, object]) -> None:
     client.wait(client.submit(ask(clip)))
     assert not client.wait(client.submit(ClipRequest(str(clip), **({"emotion": "quick"} | change)))).cached  # type: ignore[arg-type]
@@ -177,12 +190,30 @@ def test_the_queue_is_bounded(start: Start, clip: Path) -> None:
         ({"priority": 99}, "priority"),
         ({"path": "a.mp4"}, "absolute"),
         ({"start_s": float("nan")}, "not finite"),
+        ({"times": ((0.0, 0.0), (1.0, float("inf")))}, "not finite"),
+        ({"emotions": ((0.0, "sad", float("nan")),)}, "not finite"),
+        ({"emotions": ((0.0, "x" * 5000, 1.0),)}, "longer than"),
         ({"emotion": "x" * 5000}, "longer than"),
     ],
 )
 def test_a_senseless_request_is_refused(client: Client, clip: Path, wrong: dict[str, object], words: str) -> None:
     with pytest.raises(ClientError, match=words):
         client.submit(ClipRequest(**({"path": str(clip)} | wrong)))  # type: ignore[arg-type]
+
+
+def test_a_request_of_an_older_program_has_the_defaults_of_what_it_lacks(
+    start: Start, clip: Path, tmp_path: Path
+) -> None:
+    worker = start()
+    with Client(worker.address) as client:
+        job = client.wait(client.submit(ask(clip, seed=3, takes=2)))
+    worker.stop()
+    packed = ask(clip, seed=3, takes=2).pack()
+    with sqlite3.connect(tmp_path / "state" / "journal.sqlite") as journal:
+        assert journal.execute("SELECT request FROM jobs").fetchone() == (json.dumps(packed),)
+        journal.execute("UPDATE jobs SET request = ?", (json.dumps(packed[:15]),))  # before `times`
+    with Client(start().address) as client:
+        assert client.job(job.id) == job
 
 
 def test_hello_names_the_side_that_is_older(client: Client) -> None:

@@ -30,6 +30,8 @@ requests = st.builds(
     seed=st.integers(0, 2**62),
     takes=st.integers(1, 9),
     guidance=st.none() | numbers | st.lists(st.tuples(st.text(), numbers)).map(tuple),
+    times=st.lists(st.tuples(numbers, numbers)).map(tuple),
+    emotions=st.lists(st.tuples(numbers, st.text(), numbers)).map(tuple),
 )
 
 

@@ -1,0 +1,137 @@
+"""What Blender calls things, in each of its versions from 4.2 to 5.2: the only file that asks which one runs.
+
+4.2 and 4.3 say `sequences`, 4.4 and 4.5 know both names, 5.0 says `strips` and has a scene of its own for the
+sequencer, 5.2 renames the frames of a strip. Frames are those of the timeline.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+StripType: Any = getattr(bpy.types, "Strip", None) or bpy.types.Sequence
+_HANDLES = "left_handle" in StripType.bl_rna.properties
+"""5.2's names of a strip's frames."""
+
+MOVIE, SOUND, SCENE, META, IMAGE = "MOVIE", "SOUND", "SCENE", "META", "IMAGE"
+
+
+def sequencer_scene(context: Any) -> Any:
+    """The scene whose timeline is shown; None: none is."""
+    return getattr(context, "sequencer_scene", None) or context.scene
+
+
+def show_in_sequencer(context: Any, scene: Any) -> None:
+    """Make `scene` the one whose timeline is shown."""
+    if context.window is not None:
+        context.window.scene = scene
+    if "sequencer_scene" in bpy.types.WorkSpace.bl_rna.properties:
+        for workspace in bpy.data.workspaces:
+            workspace.sequencer_scene = scene
+
+
+def editor(scene: Any) -> Any:
+    """The scene's sequence editor, made when there is none."""
+    return scene.sequence_editor or scene.sequence_editor_create()
+
+
+def strips(container: Any) -> Any:
+    """The collection of a sequence editor or a meta strip, which makes and removes strips."""
+    found = getattr(container, "strips", None)  # an empty collection is false, so `or` would not do
+    return container.sequences if found is None else found
+
+
+def all_strips(scene: Any) -> list[Any]:
+    """Every strip of a scene, those within meta strips too."""
+    if scene.sequence_editor is None:
+        return []
+    found = getattr(scene.sequence_editor, "strips_all", None)
+    return list(scene.sequence_editor.sequences_all if found is None else found)
+
+
+def shown_strips(scene: Any) -> list[Any]:
+    """The strips that the timeline shows: those of the scene, or of the meta strip that is open."""
+    found = scene.sequence_editor
+    if found is None:
+        return []
+    return list(strips(found.meta_stack[-1] if len(found.meta_stack) else found))
+
+
+def container_of(strip: Any, scene: Any) -> Any:
+    """What holds a strip: the sequence editor or a meta strip."""
+    return strip.parent_meta() or scene.sequence_editor
+
+
+def active_strip(scene: Any) -> Any:
+    """The active strip; None: there is none."""
+    return scene.sequence_editor.active_strip if scene.sequence_editor is not None else None
+
+
+def set_active_strip(scene: Any, strip: Any) -> None:
+    editor(scene).active_strip = strip
+
+
+def rate(scene: Any) -> float:
+    """Frames per second of a scene's timeline."""
+    return float(scene.render.fps) / float(scene.render.fps_base)
+
+
+def left(strip: Any) -> int:
+    """First frame that the strip shows."""
+    return int(strip.left_handle if _HANDLES else strip.frame_final_start)
+
+
+def right(strip: Any) -> int:
+    """First frame after what the strip shows."""
+    return int(strip.right_handle if _HANDLES else strip.frame_final_end)
+
+
+def duration(strip: Any) -> int:
+    """Frames that the strip shows."""
+    return right(strip) - left(strip)
+
+
+def content_start(strip: Any) -> float:
+    """Where the strip's content begins, before trimming; moves with the strip and stays when it is cut."""
+    return float(strip.content_start if _HANDLES else strip.frame_start)
+
+
+ROUNDS_RETIMING = bpy.app.version < (4, 4)
+"""Between two retiming keys a strip runs as if there were a whole number of frames between them, the smaller."""
+
+
+def content_duration(strip: Any) -> int:
+    """Frames of the timeline that the strip's content lasts, before trimming."""
+    return int(strip.content_duration if _HANDLES else strip.frame_duration)
+
+
+def content_trim_start(strip: Any) -> int:
+    """Frames of a movie's file before the strip's content begins."""
+    return int(strip.content_trim_start if _HANDLES else strip.animation_offset_start)
+
+
+def retimed_frames(length: int) -> int:
+    """Frames of the file from a retimed strip's first key to its last, of content of `length` frames."""
+    return length if bpy.app.version >= (5, 0) else length - 1  # the last key was the last frame, and is its end now
+
+
+def trim(strip: Any, first: int, end: int) -> None:
+    """Show the content from frame `first` to before frame `end`, wherever the content begins."""
+    if _HANDLES:
+        strip.left_handle, strip.right_handle = first, end
+    else:
+        strip.frame_final_start, strip.frame_final_end = first, end
+
+
+def source_fps(strip: Any) -> float | None:
+    """Rate of a movie strip's file, or None."""
+    fps = getattr(strip, "fps", None)
+    return float(fps) if fps else None
+
+
+def movie_output(render: Any) -> None:
+    """Have a scene render to a movie file."""
+    if "media_type" in bpy.types.ImageFormatSettings.bl_rna.properties:
+        render.image_settings.media_type = "VIDEO"
+    render.image_settings.file_format = "FFMPEG"

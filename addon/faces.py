@@ -1,0 +1,54 @@
+"""Pictures of the people in a strip, to choose from."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import bpy.utils.previews
+
+from .news import FacesFound
+
+_icons: Any = None
+_folder = Path()
+_shown: dict[str, FacesFound] = {}
+"""By strip: what the icons show."""
+
+
+def show(found: FacesFound) -> None:
+    """Make icons of the faces that were found in a strip."""
+    if _shown.get(found.source) is found:
+        return
+    _shown[found.source] = found
+    for face in found.faces:
+        name = _name(found.source, face.index)
+        picture = _folder / f"{name}.jpg"  # which Blender may read later
+        picture.write_bytes(face.thumbnail)
+        if name in _icons:
+            del _icons[name]
+        _icons.load(name, str(picture), "IMAGE")
+
+
+def icon(source: str, index: int) -> int:
+    """Number of an icon for the layout; 0: none."""
+    found = _icons.get(_name(source, index)) if _icons is not None else None
+    return int(found.icon_id) if found is not None else 0
+
+
+def _name(source: str, index: int) -> str:
+    return f"{source} {index}"
+
+
+def register() -> None:
+    global _icons, _folder
+    _icons, _folder = bpy.utils.previews.new(), Path(tempfile.mkdtemp(prefix="imagintalk-"))
+
+
+def unregister() -> None:
+    global _icons
+    _shown.clear()
+    bpy.utils.previews.remove(_icons)
+    shutil.rmtree(_folder, ignore_errors=True)
+    _icons = None

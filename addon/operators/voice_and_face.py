@@ -1,0 +1,112 @@
+"""Choosing whose voice it is, and which of several faces speaks."""
+
+import os
+from typing import Any
+
+import bpy
+from bpy.props import IntProperty
+
+from .. import compat, errands, state, strips
+from ..requests import RequestError, prepare
+from ..session import READY_TO_WORK
+from ..wishes import Choice
+from ..worker_api import CLICK
+from .common import refused, register_all, scene_of, unregister_all
+
+
+class IMAGINTALK_OT_voice_from_strip(bpy.types.Operator):
+    """Take the voice that is heard in the active sound or movie strip's file"""
+
+    bl_idname = "imagintalk.voice_from_strip"
+    bl_label = "Voice from Active Strip"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        scene = scene_of(context)
+        strip = compat.active_strip(scene) if scene is not None else None
+        if strip is None or strip.type not in (compat.SOUND, compat.MOVIE):
+            cls.poll_message_set("Select a sound or movie strip in which the voice is heard")
+            return False
+        return True
+
+    def execute(self, context: Any) -> set[str]:
+        scene = scene_of(context)
+        strip = compat.active_strip(scene)
+        name = strip.sound.filepath if strip.type == compat.SOUND else strip.filepath
+        path = bpy.path.abspath(name)
+        if not os.path.isfile(path):
+            return refused(self, f"{path}: the strip's file is gone")
+        scene.imagintalk.settings.voice, scene.imagintalk.settings.voice_file = "FILE", path
+        return {"FINISHED"}
+
+
+class IMAGINTALK_OT_find_faces(bpy.types.Operator):
+    """Look for the people in the active strip, to choose who speaks"""
+
+    bl_idname = "imagintalk.find_faces"
+    bl_label = "Find Faces"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        scene = scene_of(context)
+        strip = compat.active_strip(scene) if scene is not None else None
+        if strip is None or strip.type != compat.MOVIE:
+            cls.poll_message_set("Select a movie strip")
+            return False
+        if state.session().link is None or state.session().worker != READY_TO_WORK:
+            cls.poll_message_set("The worker finds the faces; start it first")
+            return False
+        return True
+
+    def execute(self, context: Any) -> set[str]:
+        scene = scene_of(context)
+        strip = compat.active_strip(scene)
+        session = state.session()
+        try:
+            request = prepare(scene, strip, Choice(), CLICK).request
+        except RequestError as error:
+            return refused(self, error)
+        shown = [max(second, 0.0) for _, second in request.times]
+        frame = 1 / (compat.source_fps(strip) or 1.0)  # the map may reach a little beyond the file's end
+        source = strips.identify(strip)
+        session.looking.add(source)
+        if session.link is not None:
+            errands.faces(
+                session.link, source, request.path, min(shown), max(min(shown) + frame, max(shown) - 2 * frame)
+            )
+        return {"FINISHED"}
+
+
+class IMAGINTALK_OT_choose_face(bpy.types.Operator):
+    """Dub this person; the first choice is whoever's mouth moves"""
+
+    bl_idname = "imagintalk.choose_face"
+    bl_label = "Choose Face"
+    bl_options = {"REGISTER", "UNDO"}
+
+    face: IntProperty(name="Face", description="Number of the face, -1 for the one who speaks", default=-1, min=-1)
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        scene = scene_of(context)
+        if scene is None or not strips.can_be_dubbed(compat.active_strip(scene)):
+            cls.poll_message_set("Select a strip that shows the people")
+            return False
+        return True
+
+    def execute(self, context: Any) -> set[str]:
+        compat.active_strip(scene_of(context))[strips.FACE] = self.face
+        return {"FINISHED"}
+
+
+_CLASSES = (IMAGINTALK_OT_voice_from_strip, IMAGINTALK_OT_find_faces, IMAGINTALK_OT_choose_face)
+
+
+def register() -> None:
+    register_all(_CLASSES)
+
+
+def unregister() -> None:
+    unregister_all(_CLASSES)

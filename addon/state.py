@@ -1,0 +1,217 @@
+"""The session that runs, and what Blender's side of it does: connecting, and copies of jobs in the scenes."""
+
+from __future__ import annotations
+
+import tomllib
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from . import paths, placing, preferences, rendering, strips
+from .compat import all_strips, container_of
+from .dub import FETCHING, OPEN, READY, RENDERING, SENDING, WAITING, Dub
+from .errands import Destination
+from .sdna import SdnaError
+from .session import NONE, REFUSED, STARTING, Session
+from .sound_file import Finish
+from .stored_strip import learn_layouts
+from .worker_api import QUEUED, RUNNING, ClientError
+from .worker_process import find_program, start_worker
+
+_session: Session | None = None
+_fresh = True
+"""A file was loaded whose jobs are not taken up yet."""
+
+
+def session() -> Session:
+    """The one of this run; made by `begin`."""
+    assert _session is not None, "the add-on is not registered"
+    return _session
+
+
+def running() -> bool:
+    return _session is not None
+
+
+def begin() -> None:
+    global _session
+    _session = Session(destination)
+    after_load()
+
+
+def end() -> None:
+    global _session
+    if _session is not None:
+        _session.disconnect()
+    _session = None
+
+
+def version() -> str:
+    """Of the add-on."""
+    here = Path(__file__).parent
+    manifest = next(path for path in (here, here.parent) if (path / "blender_manifest.toml").is_file())
+    return str(tomllib.loads((manifest / "blender_manifest.toml").read_text(encoding="utf-8"))["version"])
+
+
+def connect() -> None:
+    """Look for the worker where the preferences say."""
+    if _session is None:
+        return
+    try:
+        place = preferences.place()
+    except ClientError as error:
+        _session.disconnect()
+        _session.trouble = str(error)
+        return
+    if _session.link is None or _session.link.place != place:
+        _session.connect(place, version())
+
+
+def start() -> None:
+    """Start a worker on this machine. Raises ClientError: it is not known how, or the worker is elsewhere."""
+    connect()
+    now = session()
+    if now.link is None:
+        raise ClientError(now.trouble)
+    if now.link.place.state is None:
+        raise ClientError(f"the worker on {now.link.place.words} must be started there")
+    if now.worker != NONE:
+        return
+    program = find_program(bpy.path.abspath(preferences.preferences().python))
+    now.worker, now.trouble = STARTING, ""
+    start_worker(program, now.link.place.state, now.news.put)
+
+
+def ensure_worker() -> None:
+    """Have one started where none runs and that is wished. Raises ClientError: there is none and will be none."""
+    settle()
+    connect()
+    now = session()
+    if now.link is None or now.worker == REFUSED:
+        raise ClientError(now.trouble)
+    if now.worker == NONE and now.link.place.state is not None and preferences.preferences().auto_start:
+        start()
+
+
+def destination(dub: Dub) -> Destination:
+    """Where the takes of a dub go, as things stand now."""
+    pieces = placing.home_of(dub)
+    scene = pieces[0].scene if pieces else bpy.data.scenes.get(dub.scene) or bpy.data.scenes[0]
+    settings = scene.imagintalk.settings
+    has_sound = settings.replace_sound and any(
+        strips.own_sounds(container_of(one.strip, scene), one.strip) for one in pieces
+    )
+    return Destination(
+        paths.takes_folder(settings.folder, bpy.data.filepath),
+        paths.stem_of(settings.pattern, dub),
+        Finish(settings.lufs if settings.match_loudness else None, settings.crossfade if has_sound else 0.0),
+    )
+
+
+def after_load() -> None:
+    """Another file was loaded: its jobs are taken up at the next beat, or before what a user asks for then."""
+    global _fresh
+    _fresh = True
+
+
+def settle() -> None:
+    """Take up the jobs of a file that was loaded since the last time."""
+    global _fresh
+    if not _fresh:
+        return
+    _fresh = False
+    with suppress(SdnaError):  # told where it matters
+        learn_layouts()
+    rendering.stop_all()
+    connect()
+    _load()
+    _resume()
+
+
+def _load() -> None:
+    now = session()
+    now.dubs.clear()
+    now.wishes.clear()
+    now.changed.clear()
+    for scene in bpy.data.scenes:
+        for item in scene.imagintalk.jobs:
+            try:
+                dub = Dub.from_json(item.data)
+            except ValueError as error:
+                item.state, item.reason = "failed", str(error)
+                continue
+            dub.state = _state_after_load(dub)
+            now.add(dub)
+    now.send(dub for dub in list(now.dubs.values()) if dub.state == WAITING)
+
+
+def _state_after_load(dub: Dub) -> str:
+    if dub.state == READY:
+        here = all(Path(bpy.path.abspath(path)).is_file() for path, _ in dub.files)
+        return READY if here and dub.files else QUEUED
+    if dub.state in (SENDING, WAITING):
+        return WAITING
+    if dub.state in (QUEUED, RUNNING, FETCHING):
+        return QUEUED if dub.number is not None else WAITING
+    return dub.state
+
+
+def _resume() -> None:
+    """Hear how the loaded jobs stand; a worker is started for them where none runs."""
+    now = session()
+    if any(dub.state in OPEN and dub.state not in (READY, RENDERING) for dub in now.dubs.values()):
+        try:
+            ensure_worker()
+        except ClientError as error:
+            now.trouble = str(error)
+    now.listen_again()
+
+
+def write_jobs(keys: set[str]) -> None:
+    """Bring the scenes' copies of these dubs up to date."""
+    now = session()
+    for key in keys:
+        dub = now.dubs.get(key)
+        if dub is None:
+            for scene in bpy.data.scenes:
+                found = scene.imagintalk.jobs.find(key)
+                if found >= 0:
+                    scene.imagintalk.jobs.remove(found)
+        else:
+            _write_job(dub)
+
+
+def _write_job(dub: Dub) -> None:
+    holder = next((scene for scene in bpy.data.scenes if scene.imagintalk.jobs.find(dub.key) >= 0), None)
+    if holder is None:
+        holder = bpy.data.scenes.get(dub.scene) or bpy.data.scenes[0]
+        holder.imagintalk.jobs.add().name = dub.key
+    item: Any = holder.imagintalk.jobs[dub.key]
+    dub.scene = holder.name
+    item.data, item.label, item.state, item.stage = dub.to_json(), dub.label, dub.state, dub.stage
+    item.fraction, item.reason = dub.fraction, dub.reason
+    item.seconds_left = -1.0 if dub.seconds_left is None else dub.seconds_left
+
+
+def mend_after_undo() -> None:
+    """Undo brings back scenes as they were: what has happened since stays, but for what was inserted."""
+    now = session()
+    for scene in bpy.data.scenes:
+        for item in list(scene.imagintalk.jobs):
+            if item.name not in now.dubs:
+                scene.imagintalk.jobs.remove(scene.imagintalk.jobs.find(item.name))
+    write_jobs(set(now.dubs))
+    for dub in now.dubs.values():
+        if dub.open and not strips.with_id(dub.source):
+            _identify_again(dub)
+
+
+def _identify_again(dub: Dub) -> None:
+    """The strip's id was undone: it is that of the same name which has none."""
+    scene = bpy.data.scenes.get(dub.scene)
+    for strip in all_strips(scene) if scene is not None else ():
+        if strip.name == dub.label and strip.type in strips.DUBBED_TYPES and strips.ID not in strip:
+            strip[strips.ID] = dub.source
+            return

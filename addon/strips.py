@@ -1,0 +1,123 @@
+"""Strips on the timeline: knowing them again, and finding room beside them."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import bpy
+
+from . import compat
+
+ID = "imagintalk_id"
+"""Custom property of a strip that was dubbed. Survives renaming, moving, copying and append; a split doubles it."""
+TAKE = "imagintalk_take"
+"""Custom property of a take's sound strip: id of the take."""
+SOURCE = "imagintalk_source"
+"""And id of the strip that it was made for."""
+FACE = "imagintalk_face"
+"""Custom property of a strip: which face speaks, -1 for the one whose mouth moves."""
+
+DUBBED_TYPES = (compat.MOVIE, compat.IMAGE, compat.SCENE, compat.META)
+MOST_CHANNELS = 128
+
+
+@dataclass(frozen=True)
+class Found:
+    """A strip and the scene that holds it."""
+
+    scene: Any
+    strip: Any
+
+
+def can_be_dubbed(strip: Any | None) -> bool:
+    return strip is not None and strip.type in DUBBED_TYPES
+
+
+def identify(strip: Any) -> str:
+    """The strip's id, given to it where it has none, and anew where it is a copy that shows what another shows too.
+
+    The pieces of a split keep one id: they show different parts of the same.
+    """
+    found = str(strip.get(ID, ""))
+    if not found or any(_shows_the_same(strip, other.strip) for other in with_id(found) if other.strip != strip):
+        found = strip[ID] = secrets.token_hex(6)
+    return found
+
+
+def _shows_the_same(strip: Any, other: Any) -> bool:
+    first, second = (compat.left(one) - compat.content_start(one) for one in (strip, other))
+    return first < second + compat.duration(other) and second < first + compat.duration(strip)
+
+
+def with_id(source: str) -> list[Found]:
+    """The strips of that id, by place: after a split there are several."""
+    found = [
+        Found(scene, strip)
+        for scene in bpy.data.scenes
+        for strip in compat.all_strips(scene)
+        if strip.get(ID) == source
+    ]
+    return sorted(found, key=lambda one: (one.scene.name, compat.left(one.strip)))
+
+
+def source_of(strip: Any | None) -> str:
+    """Id of the strip that is meant where this one is active: itself, or that which it is a take of. Empty: none."""
+    if strip is None:
+        return ""
+    return str(strip.get(SOURCE, "") or strip.get(ID, ""))
+
+
+def takes_in(scene: Any) -> Iterator[Any]:
+    """The sound strips that are takes."""
+    return (strip for strip in compat.all_strips(scene) if TAKE in strip)
+
+
+def take_strips(scene: Any, take: str) -> list[Any]:
+    """Those of one take: one for each piece of its source."""
+    return [strip for strip in takes_in(scene) if strip[TAKE] == take]
+
+
+def free_channel(container: Any, strip: Any, first: int, end: int, rule: str, lowest: int) -> int | None:
+    """A channel without strips from frame `first` to before `end`; None: all 128 are taken.
+
+    rule: BELOW, ABOVE or FIXED, as in the settings; lowest: where FIXED begins.
+    """
+    taken = {
+        other.channel for other in compat.strips(container) if compat.left(other) < end and compat.right(other) > first
+    }
+    below, above = range(strip.channel - 1, 0, -1), range(strip.channel + 1, MOST_CHANNELS + 1)
+    order: list[int]
+    if rule == "FIXED":
+        order = [*range(lowest, MOST_CHANNELS + 1), *range(lowest - 1, 0, -1)]
+    else:
+        order = [*above, *below] if rule == "ABOVE" else [*below, *above]
+    return next((channel for channel in order if channel not in taken), None)
+
+
+def own_sounds(container: Any, strip: Any) -> list[Any]:
+    """The sound strips that came into the timeline with a movie strip: of its file, and in step with it."""
+    if strip.type != compat.MOVIE:
+        return []
+    path = bpy.path.abspath(strip.filepath)
+    return [
+        other
+        for other in compat.strips(container)
+        if other.type == compat.SOUND
+        and TAKE not in other
+        and other.sound is not None
+        and bpy.path.abspath(other.sound.filepath) == path
+        and abs(compat.content_start(other) - compat.content_start(strip)) <= 1
+        and compat.left(other) < compat.right(strip)
+        and compat.right(other) > compat.left(strip)
+    ]
+
+
+def remove_sound(container: Any, strip: Any) -> None:
+    """Remove a sound strip, and its sound where nobody else uses it."""
+    sound = strip.sound
+    compat.strips(container).remove(strip)
+    if sound is not None and not sound.users:
+        bpy.data.sounds.remove(sound)

@@ -1,0 +1,76 @@
+"""The takes of a scene: finding, hearing, keeping, deleting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import compat, placing, strips
+
+
+def of_source(scene: Any, source: str) -> list[Any]:
+    """The takes of a strip, oldest first."""
+    return [take for take in scene.imagintalk.takes if take.source == source]
+
+
+def active(scene: Any) -> Any | None:
+    """The take that is meant: that of the active strip, else the one chosen in the list."""
+    strip = compat.active_strip(scene)
+    state = scene.imagintalk
+    if strip is not None and strips.TAKE in strip:
+        return state.takes.get(strip[strips.TAKE])
+    if 0 <= state.active_take < len(state.takes):
+        take = state.takes[state.active_take]
+        source = strips.source_of(strip)
+        if not source or take.source == source:
+            return take
+    return None
+
+
+def heard(scene: Any, source: str) -> Any | None:
+    """The take of a strip that is not muted."""
+    for strip in strips.takes_in(scene):
+        if strip[strips.SOURCE] == source and not strip.mute:
+            return scene.imagintalk.takes.get(strip[strips.TAKE])
+    return None
+
+
+def audition(scene: Any, take: Any) -> None:
+    """Let this take be heard and the others of its strip not; the A/B key goes back to what was heard before."""
+    before = heard(scene, take.source)
+    if before is not None and before.name != take.name:
+        scene.imagintalk.other_take = before.name
+    for strip in strips.take_strips(scene, take.name):
+        placing.mute_others(scene, strip)
+    scene.imagintalk.active_take = scene.imagintalk.takes.find(take.name)
+
+
+def other(scene: Any, source: str) -> Any | None:
+    """What the A/B key goes to: the take heard before, or the one before this in the list."""
+    now = heard(scene, source)
+    before = scene.imagintalk.takes.get(scene.imagintalk.other_take)
+    if before is not None and before.source == source and (now is None or before.name != now.name):
+        return before
+    rest = [take for take in of_source(scene, source) if now is None or take.name != now.name]
+    return rest[-1] if rest else None
+
+
+def keep(scene: Any, take: Any) -> None:
+    """Mark it as the one to use, and let it be heard."""
+    for one in of_source(scene, take.source):
+        one.kept = one.name == take.name
+    audition(scene, take)
+
+
+def delete(scene: Any, take: Any) -> None:
+    """Take it off the list and the timeline. Its file stays, so that this can be undone."""
+    source = take.source
+    for strip in strips.take_strips(scene, take.name):
+        strips.remove_sound(compat.container_of(strip, scene), strip)
+    scene.imagintalk.takes.remove(scene.imagintalk.takes.find(take.name))
+    rest = of_source(scene, source)
+    if rest:
+        audition(scene, next((one for one in rest if one.kept), rest[-1]))
+        return
+    for found in strips.with_id(source):
+        if found.scene == scene:
+            placing.restore_sound(compat.container_of(found.strip, scene), found.strip)

@@ -1,0 +1,114 @@
+"""The beat of the main thread: takes in news, inserts takes, keeps scenes and panels up to date. A plain function."""
+
+from __future__ import annotations
+
+import time
+import traceback
+
+import bpy
+
+from . import faces, guard, placing, rendering, state
+from .dub import READY, RENDERING, WAITING
+from .requests import fulfil
+from .worker_api import DONE
+
+HURRY_S, BUSY_S, IDLE_S = 0.01, 0.1, 0.5
+BUDGET_S = 0.01
+"""After which the rest waits for the next beat."""
+
+_resync = False
+
+
+def after_undo() -> None:
+    """Something was undone or redone: mend at the next beat."""
+    global _resync
+    _resync = True
+
+
+def tick() -> float | None:
+    """One beat; seconds until the next, None: no more. Blender's timer calls it, and tests do."""
+    if not state.running():
+        return None
+    try:
+        return _beat()
+    except Exception as error:  # noqa: BLE001 - a timer that raises is never called again
+        traceback.print_exc()
+        state.session().trouble = f"fault of the add-on: {type(error).__name__}: {error}; please report it"
+        return IDLE_S
+
+
+def _beat() -> float:
+    global _resync
+    now = state.session()
+    state.settle()
+    heard = now.drain(BUDGET_S)
+    for found in now.faces.values():
+        faces.show(found)
+    heard = _prepare_wished() or heard
+    for dub in [dub for dub in now.dubs.values() if dub.state == RENDERING]:
+        rendering.begin(dub, now.news.put)
+    waits = guard.reason_to_wait()
+    heard = heard or waits != now.waits
+    now.waits = waits
+    if not waits:
+        if _resync:
+            _resync = False
+            state.mend_after_undo()
+        inserted = _insert_ready()
+        heard = inserted or heard
+        if now.changed and not inserted:  # each beat does one of both, to be short
+            keys, now.changed = now.changed, set()
+            state.write_jobs(keys)
+            heard = True
+    if heard:
+        redraw()
+    if now.wishes or (not waits and any(dub.state == READY for dub in now.dubs.values())):
+        return HURRY_S
+    return BUSY_S if any(dub.open for dub in now.dubs.values()) else IDLE_S
+
+
+def _prepare_wished() -> bool:
+    """Make dubs of strips that are to be dubbed, as many as the time allows."""
+    began, now, made = time.perf_counter(), state.session(), []
+    while now.wishes and time.perf_counter() - began < BUDGET_S:
+        made.append(fulfil(now.wishes.popleft()))
+    for dub in made:
+        now.add(dub)
+    now.send(dub for dub in made if dub.state == WAITING)
+    return bool(made)
+
+
+def _insert_ready() -> bool:
+    """Insert takes that wait, each as an undo step of its own, as many as the time allows."""
+    began, any_went = time.perf_counter(), False
+    for dub in [dub for dub in state.session().dubs.values() if dub.state == READY]:
+        dub.state, dub.fraction = DONE, 1.0
+        try:
+            placing.insert(dub)
+        except (RuntimeError, ReferenceError, OSError) as error:
+            dub.fail(f"the take could not be put on the timeline: {' '.join(str(error).split())}")
+        # The job is written with the step: whoever undoes and redoes it finds it done in both.
+        state.write_jobs({dub.key})
+        state.session().changed.discard(dub.key)
+        bpy.ops.ed.undo_push(message=f"ImaginTalk: {dub.label}")
+        any_went = True
+        if time.perf_counter() - began > BUDGET_S:
+            break
+    return any_went
+
+
+def redraw() -> None:
+    """Have every sequencer's sidebar drawn anew."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas if window.screen is not None else ():
+            if area.type == "SEQUENCE_EDITOR":
+                area.tag_redraw()
+
+
+def register() -> None:
+    bpy.app.timers.register(tick, first_interval=0.1, persistent=True)
+
+
+def unregister() -> None:
+    if bpy.app.timers.is_registered(tick):
+        bpy.app.timers.unregister(tick)

@@ -1,0 +1,118 @@
+"""Several takes of one strip: made, heard, kept, compared, deleted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import bpy
+import pytest
+from editing import audible, choose, put, span, takes_of
+from films import Film
+from workers import Served
+
+
+@pytest.fixture
+def strip(addon: Any, worker: Served, scene: Any, film: Film) -> Any:
+    """A strip with one take, made with seed 7."""
+    scene.imagintalk.settings.seed = 7
+    made = put(addon, scene, film())
+    bpy.ops.imagintalk.generate()
+    addon.finish()
+    return made
+
+
+def _names(scene: Any) -> list[str]:
+    return [take.name for take in scene.imagintalk.takes]
+
+
+def test_another_feeling_with_the_same_seed_comes_beside_the_old_take(addon: Any, scene: Any, strip: Any) -> None:
+    bpy.ops.imagintalk.regenerate(emotion="happy", intensity=0.5, seed="SAME")
+    addon.finish()
+    old, new = scene.imagintalk.takes
+    assert (new.emotion, new.intensity, new.seed) == ("happy", 0.5, 7)
+    assert [span(addon, take) for take in takes_of(addon, scene)] == [span(addon, strip)] * 2
+    assert [take.channel for take in takes_of(addon, scene)] == [1, 2]
+    assert audible(addon, scene) == [new.name]
+    assert old.emotion == "auto"
+
+
+def test_a_new_seed_is_another_one(addon: Any, scene: Any, strip: Any) -> None:
+    bpy.ops.imagintalk.regenerate(emotion="sad", seed="NEW")
+    addon.finish()
+    assert scene.imagintalk.takes[1].seed != 7
+
+
+def test_regenerating_from_a_take_remembers_how_it_was_made(addon: Any, scene: Any, strip: Any) -> None:
+    settings = scene.imagintalk.settings
+    settings.quality, settings.use_guidance, settings.guidance = "DRAFT", True, 2.0
+    bpy.ops.imagintalk.regenerate(emotion="happy", seed="NEW", voice="SETTINGS")
+    addon.finish()
+    (first, second) = (addon.part("dub").request_from_json(take.request) for take in scene.imagintalk.takes)
+    assert (second.steps, second.guidance) == (first.steps, first.guidance) == (None, None)
+    (take,) = [one for one in takes_of(addon, scene) if one["imagintalk_take"] == scene.imagintalk.takes[0].name]
+    choose(addon, scene, take)
+    bpy.ops.imagintalk.regenerate(emotion="angry", seed="SAME")
+    addon.finish()
+    assert scene.imagintalk.takes[2].seed == 7
+
+
+def test_several_takes_at_once_have_a_seed_each(addon: Any, scene: Any, strip: Any) -> None:
+    scene.imagintalk.settings.takes = 3
+    bpy.ops.imagintalk.generate()
+    addon.finish()
+    assert sorted(take.seed for take in scene.imagintalk.takes)[1:] == [7, 8, 9]
+    assert len(audible(addon, scene)) == 1
+
+
+def test_a_and_b(addon: Any, scene: Any, strip: Any) -> None:
+    bpy.ops.imagintalk.regenerate(emotion="happy")
+    addon.finish()
+    first, second = _names(scene)
+    heard = []
+    for _ in range(4):
+        bpy.ops.imagintalk.ab()
+        heard += audible(addon, scene)
+    assert heard == [first, second, first, second]
+
+
+def test_audition_keep_compare_delete(addon: Any, scene: Any, strip: Any) -> None:
+    for emotion in ("happy", "sad"):
+        bpy.ops.imagintalk.regenerate(emotion=emotion)
+        addon.finish()
+    one, two, three = _names(scene)
+    bpy.ops.imagintalk.audition(take=one)
+    assert audible(addon, scene) == [one]
+    bpy.ops.imagintalk.keep(take=two)
+    assert [take.kept for take in scene.imagintalk.takes] == [False, True, False]
+    assert audible(addon, scene) == [two]
+    bpy.ops.imagintalk.compare(take=three)
+    assert (audible(addon, scene), scene.imagintalk.other_take) == ([three], two)
+    bpy.ops.imagintalk.delete_take(take=three)
+    assert (_names(scene), audible(addon, scene)) == ([one, two], [two])  # the kept one is heard again
+    assert len(takes_of(addon, scene)) == 2
+
+
+def test_takes_of_other_strips_are_left_alone(addon: Any, scene: Any, strip: Any, film: Film) -> None:
+    put(addon, scene, film("other.mp4"), channel=5, start=20)
+    bpy.ops.imagintalk.generate()
+    addon.finish()
+    assert sorted(audible(addon, scene)) == sorted(_names(scene))
+
+
+def test_a_take_whose_file_is_gone_is_told(addon: Any, scene: Any, strip: Any) -> None:
+    take = scene.imagintalk.takes[0]
+    Path(bpy.path.abspath(take.path)).unlink()
+    with pytest.raises(RuntimeError, match="its file is gone"):
+        bpy.ops.imagintalk.place(take=take.name)
+    assert len(scene.imagintalk.takes) == 1
+
+
+def test_deleting_is_undone(addon: Any, scene: Any, strip: Any) -> None:
+    bpy.ops.ed.undo_push(message="before")
+    (name,) = _names(scene)
+    bpy.ops.imagintalk.delete_take(take=name)
+    bpy.ops.ed.undo_push(message="deleted")  # which a window does by itself
+    bpy.ops.ed.undo()
+    assert _names(bpy.context.scene) == [name]
+    assert len(takes_of(addon, bpy.context.scene)) == 1
