@@ -4,7 +4,7 @@ from typing import Any
 
 import bpy
 
-from . import compat, faces, state, strips, takes
+from . import compat, faces, preferences, state, strips, takes
 from .dub import IN_WORDS
 from .operators.common import scene_of
 from .session import NONE, READY_TO_WORK, REFUSED, STARTING, STOPPING
@@ -187,7 +187,16 @@ class IMAGINTALK_PT_worker(_Sidebar, bpy.types.Panel):
             column = layout.column(align=True)
             column.label(text=f"device: {session.status.device}")
             column.label(text=f"model: {session.status.model}")
+            if session.status.gpu_bytes:
+                used, there = (bytes / 2**30 for bytes in (session.status.gpu_used_bytes, session.status.gpu_bytes))
+                column.label(text=f"GPU memory: {used:.1f} of {there:.1f} GB")
             column.label(text=f"jobs: {session.status.running} running, {session.status.queued} waiting")
+        if session.trouble:
+            sentence(layout, session.trouble, "ERROR")
+        chosen = preferences.preferences()
+        layout.row().prop(chosen, "where", expand=True)
+        for name in ("host", "port", "certificates") if chosen.where == "REMOTE" else ():
+            layout.prop(chosen, name)
         row = layout.row(align=True)
         row.operator("imagintalk.start_worker", text="Start")
         row.operator("imagintalk.stop_worker", text="Stop")

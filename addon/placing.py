@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import bpy
@@ -17,11 +18,10 @@ _PADDING = 2
 """Timeline frames."""
 
 DELETED = "its strip was deleted; the take is in the list, and Place puts it under another"
-NO_ROOM = "no channel is free there"
 
 
-class NoRoom(Exception):
-    """All channels are taken."""
+class Unplaced(Exception):
+    """A take cannot be put there; one line."""
 
 
 def home_of(dub: Dub) -> list[Found]:
@@ -65,7 +65,7 @@ def place(scene: Any, take: Any, pieces: list[Any]) -> list[Any]:
             continue  # this piece shows nothing of what was dubbed
         try:
             strip = _place_one(scene, container, take, piece, (first, low, high))
-        except (NoRoom, RuntimeError) as error:
+        except (Unplaced, RuntimeError) as error:
             take.note = str(error).removeprefix("Error: ").strip()
             continue
         placed.append(strip)
@@ -81,13 +81,16 @@ def place(scene: Any, take: Any, pieces: list[Any]) -> list[Any]:
 
 
 def _place_one(scene: Any, container: Any, take: Any, piece: Any, frames: tuple[int, int, int]) -> Any:
-    """frames: where the take begins, where it is first shown, and where it ends. Raises NoRoom, RuntimeError."""
+    """frames: where the take begins, where it is first shown, and where it ends. Raises Unplaced, RuntimeError."""
     first, low, high = frames
     settings = scene.imagintalk.settings
     channel = strips.free_channel(container, piece, low, high, settings.channel_rule, settings.channel)
     if channel is None:
-        raise NoRoom(NO_ROOM)
-    strip = compat.strips(container).new_sound(take.label, bpy.path.abspath(take.path), channel, first)
+        raise Unplaced("no channel is free there")
+    path = bpy.path.abspath(take.path)
+    if not os.path.isfile(path):  # of which Blender would make a strip of one frame
+        raise Unplaced(f"its file is gone: {path}")
+    strip = compat.strips(container).new_sound(take.label, path, channel, first)
     compat.trim(strip, low, high)
     strip[strips.TAKE], strip[strips.SOURCE] = take.name, take.source
     strip.show_waveform = True

@@ -137,16 +137,22 @@ class Session:
         self.changed.add(dub.key)
 
     def drain(self, budget_s: float) -> bool:
-        """Take in news for so long at most; whether there was any."""
+        """Take in news for so long at most; whether there was any that is seen."""
         any_came, until = False, time.perf_counter() + budget_s
         while time.perf_counter() < until:
             try:
                 news = self.news.get_nowait()
             except queue.Empty:
                 return any_came
-            any_came = True
+            before = self._seen()
             self._hear(news)
+            any_came = any_came or not isinstance(news, Beat) or self._seen() != before
         return any_came
+
+    def _seen(self) -> tuple[object, ...]:
+        """What a panel shows of the worker's status: a beat that changes none of it is no news."""
+        now = self.status
+        return (now.device, now.model, now.queued, now.running, now.gpu_used_bytes) if now is not None else ()
 
     def _hear(self, news: News) -> None:
         match news:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 
 import bpy
 
@@ -26,9 +27,18 @@ def after_undo() -> None:
 
 def tick() -> float | None:
     """One beat; seconds until the next, None: no more. Blender's timer calls it, and tests do."""
-    global _resync
     if not state.running():
         return None
+    try:
+        return _beat()
+    except Exception as error:  # noqa: BLE001 - a timer that raises is never called again
+        traceback.print_exc()
+        state.session().trouble = f"fault of the add-on: {type(error).__name__}: {error}; please report it"
+        return IDLE_S
+
+
+def _beat() -> float:
+    global _resync
     now = state.session()
     state.settle()
     heard = now.drain(BUDGET_S)
@@ -38,6 +48,8 @@ def tick() -> float | None:
     for dub in [dub for dub in now.dubs.values() if dub.state == RENDERING]:
         rendering.begin(dub, now.news.put)
     waits = guard.reason_to_wait()
+    heard = heard or waits != now.waits
+    now.waits = waits
     if not waits:
         if _resync:
             _resync = False
@@ -48,7 +60,6 @@ def tick() -> float | None:
             keys, now.changed = now.changed, set()
             state.write_jobs(keys)
             heard = True
-    now.waits = waits
     if heard:
         redraw()
     if now.wishes or (not waits and any(dub.state == READY for dub in now.dubs.values())):
@@ -71,8 +82,11 @@ def _insert_ready() -> bool:
     """Insert takes that wait, each as an undo step of its own, as many as the time allows."""
     began, any_went = time.perf_counter(), False
     for dub in [dub for dub in state.session().dubs.values() if dub.state == READY]:
-        placing.insert(dub)
         dub.state, dub.fraction = DONE, 1.0
+        try:
+            placing.insert(dub)
+        except (RuntimeError, ReferenceError, OSError) as error:
+            dub.fail(f"the take could not be put on the timeline: {' '.join(str(error).split())}")
         # The job is written with the step: whoever undoes and redoes it finds it done in both.
         state.write_jobs({dub.key})
         state.session().changed.discard(dub.key)

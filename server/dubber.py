@@ -46,6 +46,14 @@ class Dubber:
         place = self._pipeline.parts.device
         self.device = torch.cuda.get_device_name(place) if place.type == "cuda" else place.type
 
+    def gpu_memory(self) -> tuple[int, int] | None:
+        """Bytes used and there; None on the CPU."""
+        place = self._pipeline.parts.device
+        if place.type != "cuda":
+            return None
+        free, total = torch.cuda.mem_get_info(place)
+        return total - free, total
+
     def dub(self, request: ClipRequest, path: Path, folder: Path, tell: Tell) -> Made:
         """Raises ImaginTalkError, MemoryError."""
         clip = Clip(path, request.start_s, request.end_s, request.times)

@@ -49,6 +49,8 @@ class Lane:
         """
         self._unchanged = unchanged
         self.name, self.device = name, NOT_LOADED
+        self.gpu_memory: tuple[int, int] | None = None
+        """Bytes used and there of the GPU's memory; None: there is none, or the model is not loaded."""
         self._jobs, self._runner, self._settings, self._memory_bytes = jobs, runner, settings, memory_bytes
         self._work = settings.state / "work"
         self._work.mkdir(exist_ok=True)
@@ -141,7 +143,7 @@ class Lane:
 
     def _drop(self) -> None:
         self._runner.kill()
-        self.device = NOT_LOADED
+        self.device, self.gpu_memory = NOT_LOADED, None
 
     def _run(self, live: LiveJob) -> None:
         job = live.row.id
@@ -216,7 +218,7 @@ class Lane:
     def _over(self, live: LiveJob, folder: Path, message: tuple[Any, ...]) -> bool:
         """Act on a message; whether the job is over."""
         kind, *rest = message
-        if kind == "loaded" or not rest or rest[0] != live.row.id:
+        if kind in ("loaded", "gpu") or not rest or rest[0] != live.row.id:
             self._heard(message)
             return False
         if kind == "progress":
@@ -245,3 +247,5 @@ class Lane:
         if message[0] == "loaded":
             self.device, self._used = str(message[1]), time.monotonic()
             note("loaded", lane=self.name, device=self.device)
+        elif message[0] == "gpu":
+            self.gpu_memory = int(message[1]), int(message[2])

@@ -16,6 +16,8 @@ def prometheus(status: Status) -> str:
         "cache_bytes": (status.cache_bytes, "Bytes of kept results."),
         "cache_limit_bytes": (status.cache_limit_bytes, "Most bytes of kept results."),
         "memory_bytes": (status.memory_bytes, "Resident bytes of the parent process."),
+        "gpu_used_bytes": (status.gpu_used_bytes, "Used bytes of the GPUs' memory."),
+        "gpu_bytes": (status.gpu_bytes, "Bytes of the GPUs' memory."),
         "uptime_seconds": (round(status.uptime_s, 3), "Seconds since the start."),
     }
     lines = []

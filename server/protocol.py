@@ -227,6 +227,10 @@ class Status(Message):
     cache_limit_bytes: int
     memory_bytes: int
     """Resident, of the parent process."""
+    gpu_used_bytes: int
+    """Of the GPUs' memory, whoever uses it; 0 where the model is not loaded or works on the CPU."""
+    gpu_bytes: int
+    """Memory that these GPUs have."""
 
 
 def _plain(value: Any) -> Any:

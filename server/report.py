@@ -71,6 +71,8 @@ def _rows(found: Status) -> Iterator[tuple[str, str]]:
     yield "connections", str(found.connections)
     yield "cache", f"{found.cache_bytes / 2**20:.1f} of {found.cache_limit_bytes / 2**20:.0f} MB"
     yield "memory", f"{found.memory_bytes / 2**20:.0f} MB without the model"
+    if found.gpu_bytes:
+        yield "GPU memory", f"{found.gpu_used_bytes / 2**30:.1f} of {found.gpu_bytes / 2**30:.1f} GB"
 
 
 def jobs(args: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ Whoever holds a session feeds it messages and passes on what it emits; all are p
 Out:
 
     ("loaded", device)
+    ("gpu", used, total)                        bytes of the GPU's memory, whoever uses them
     ("progress", job, stage, fraction)
     ("note", job, sentence)
     ("done", job, outcome as JSON)              the files lie in the folder
@@ -37,6 +38,7 @@ from .protocol import ClipRequest, Face
 from .settings import Backend
 
 LOADING = "loading the model"
+_MEMORY_EVERY_S = 1.0
 _REPORT_EVERY_S = 0.1
 """Progress is told so often at most; a changed stage at once."""
 
@@ -71,6 +73,9 @@ class Dubs(Protocol):
     def dub(self, request: ClipRequest, path: Path, folder: Path, tell: Tell) -> Made:
         """Raises ImaginTalkError, MemoryError. `tell.progress` raises Cancelled to stop it."""
 
+    def gpu_memory(self) -> tuple[int, int] | None:
+        """Bytes of the GPU's memory that are used, and that there are; None: it works on the CPU."""
+
 
 class FindsFaces(Protocol):
     """What a loader gives that is asked for faces."""
@@ -88,6 +93,7 @@ class Session:
     def __init__(self, backend: Backend, emit: Callable[[tuple[Any, ...]], None]) -> None:
         self._backend, self._emit = backend, emit
         self._loaded_backend: Any = None
+        self._memory_told = 0.0
         self._cancelled = 0
         """The last job that is to stop; ids are never used twice."""
 
@@ -126,6 +132,7 @@ class Session:
             if stage != last[0] or now - last[1] >= _REPORT_EVERY_S:
                 last = (stage, now)
                 self._emit(("progress", job, stage, fraction))
+                self._tell_memory(now)
 
         def tell_note(sentence: str) -> None:
             notes.append(sentence)
@@ -138,6 +145,7 @@ class Session:
             dubs: Dubs = self._loaded()
             start = time.perf_counter()
             made = dubs.dub(asked, Path(path), Path(folder), Tell(progress, tell_note))
+            self._tell_memory(time.monotonic())
             outcome = _outcome(Path(folder), made, notes, time.perf_counter() - start)
             self._emit(("done", job, json.dumps(outcome)))
         except Cancelled:
@@ -149,6 +157,15 @@ class Session:
         except Exception as error:  # noqa: BLE001 - of the pipeline, whatever it is: it fails this one job
             traceback.print_exc()
             self._emit(("failed", job, f"fault of the program: {type(error).__name__}: {error}"))
+
+    def _tell_memory(self, now: float) -> None:
+        """Now and then, of a backend that is loaded."""
+        if self._loaded_backend is None or now - self._memory_told < _MEMORY_EVERY_S:
+            return
+        self._memory_told = now
+        memory = self._loaded_backend.gpu_memory()
+        if memory is not None:
+            self._emit(("gpu", *memory))
 
     def _faces(self, path: str, start_s: float, end_s: float | None) -> None:
         try:

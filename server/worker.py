@@ -227,6 +227,7 @@ class Worker:
     def status(self) -> Status:
         """Everything that can be seen from outside."""
         queued, running, cache_bytes = self.jobs.tally()
+        gpus = [lane.gpu_memory for lane in self.lanes if lane.gpu_memory is not None]
         counts = self.jobs.counts | {"dropped connections": sum(listener.dropped for listener in self._listeners)}
         return Status(
             version=program_version(),
@@ -243,6 +244,8 @@ class Worker:
             cache_bytes=cache_bytes,
             cache_limit_bytes=self.settings.limits.cache_bytes,
             memory_bytes=int(psutil.Process().memory_info().rss),
+            gpu_used_bytes=sum(used for used, _ in gpus),
+            gpu_bytes=sum(total for _, total in gpus),
         )
 
     def metrics(self) -> str:

@@ -56,6 +56,7 @@ class IMAGINTALK_OT_cancel_all(bpy.types.Operator):
 
     def execute(self, context: Any) -> set[str]:
         rendering.stop_all()
+        state.session().wishes.clear()
         state.session().cancel([dub for dub in state.session().dubs.values() if dub.open])
         _write()
         return {"FINISHED"}

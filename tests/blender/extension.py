@@ -69,9 +69,9 @@ class Addon:
                 return found
             time.sleep(0.01)
         told = [(dub.label, dub.state, dub.reason) for dub in self.dubs]
-        raise AssertionError(
-            f"it did not happen in {seconds:g} s: {told}, {self.session.worker}, {self.session.trouble}"
-        )
+        now = self.session
+        words = f"{now.worker}; {now.trouble}; {now.last_words}"
+        raise AssertionError(f"it did not happen in {seconds:g} s: {told}, {words}")
 
     def finish(self, seconds: float = 30.0) -> None:
         """Until no job is open."""

@@ -17,12 +17,16 @@ from imagintalk_server.session import Made, Tell
 
 RATE = 24_000
 STEP_S = 0.02
+GPU = (3 << 30, 8 << 30)
 
 
 class Fake:
     """A backend whose clips say in their names how it behaves: slow, refuses, raises, exits, hangs, clicks."""
 
     device = "fake"
+
+    def gpu_memory(self) -> tuple[int, int] | None:
+        return GPU
 
     def dub(self, request: ClipRequest, path: Path, folder: Path, tell: Tell) -> Made:
         _behave(request, path, tell)

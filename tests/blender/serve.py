@@ -1,4 +1,4 @@
-"""A worker with the fake pipeline: serve.py STATE [detach]."""
+"""A worker with the fake pipeline: serve.py STATE, serve.py STATE detach, serve.py STATE CERTIFICATES PORT."""
 
 from __future__ import annotations
 
@@ -23,4 +23,5 @@ if __name__ == "__main__":
     from imagintalk_server.settings import Backend, Settings
 
     fake = Backend("fakes:Fake")
-    run(Settings(fake, fake, state), screen=False)
+    certificates, port = (Path(sys.argv[2]), int(sys.argv[3])) if len(sys.argv) > 3 else (None, 0)
+    run(Settings(fake, fake, state, certificates=certificates, port=port), screen=False)

@@ -43,11 +43,16 @@ def test_a_failure_is_told_and_can_be_tried_again(addon: Any, worker: Served, sc
     assert "refuses.mp4: no face" in draw(addon, "jobs", bpy.context).shown
 
 
-def test_the_worker_is_seen(addon: Any, worker: Served, scene: Any) -> None:
+def test_the_worker_is_seen(addon: Any, worker: Served, scene: Any, film: Film) -> None:
     addon.beat(lambda: addon.session.status is not None)
     shown = draw(addon, "worker", bpy.context).shown
     assert "ready on this machine" in shown
     assert any(line.startswith("device:") for line in shown)
+    put(addon, scene, film())
+    bpy.ops.imagintalk.generate()
+    addon.finish()
+    addon.beat(lambda: addon.session.status is not None and addon.session.status.gpu_bytes)
+    assert "GPU memory: 3.0 of 8.0 GB" in draw(addon, "worker", bpy.context).shown
     worker.kill()
     addon.beat(lambda: addon.session.worker == "no worker")
     assert "no worker on this machine" in draw(addon, "worker", bpy.context).shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -97,6 +98,14 @@ def test_takes_of_other_strips_are_left_alone(addon: Any, scene: Any, strip: Any
     bpy.ops.imagintalk.generate()
     addon.finish()
     assert sorted(audible(addon, scene)) == sorted(_names(scene))
+
+
+def test_a_take_whose_file_is_gone_is_told(addon: Any, scene: Any, strip: Any) -> None:
+    take = scene.imagintalk.takes[0]
+    Path(bpy.path.abspath(take.path)).unlink()
+    with pytest.raises(RuntimeError, match="its file is gone"):
+        bpy.ops.imagintalk.place(take=take.name)
+    assert len(scene.imagintalk.takes) == 1
 
 
 def test_deleting_is_undone(addon: Any, scene: Any, strip: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -15,9 +16,11 @@ PYTHON = os.environ.get("IMAGINTALK_WORKER_PYTHON", sys.executable)
 class Served:
     """A worker with the fake pipeline."""
 
-    def __init__(self, state: Path) -> None:
-        self.state = state
-        self.process = subprocess.Popen([PYTHON, str(HERE / "serve.py"), str(state)], stdout=subprocess.DEVNULL)
+    def __init__(self, state: Path, certificates: Path | None = None) -> None:
+        """certificates: it listens behind TLS, on `port`."""
+        self.state, self.port = state, _free_port() if certificates else 0
+        words = [str(state), *([str(certificates), str(self.port)] if certificates else [])]
+        self.process = subprocess.Popen([PYTHON, str(HERE / "serve.py"), *words], stdout=subprocess.DEVNULL)
 
     def kill(self) -> None:
         """kill -9, and gone when this returns."""
@@ -35,6 +38,11 @@ class Served:
         if self.process.poll() is None:
             self.process.terminate()
             self.process.wait(20)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
 
 
 def python_that_serves(path: Path) -> Path:

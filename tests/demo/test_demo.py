@@ -100,7 +100,7 @@ def test_a_file_in_place_of_the_folder_is_told(tiny_model: Path, tmp_path: Path)
 
 
 def test_the_shipped_model_is_understood(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["demo", "-o", str(tmp_path)]) == 0
+    assert main(["demo", "--alone", "-o", str(tmp_path)]) == 0
     dub = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("grammar in the dub"))
     wrong = int(dub.rpartition("[")[2].split()[0])
     # One to three by processor and threads, which round bfloat16 in their own ways; of a babbled sentence five or six.

@@ -12,6 +12,9 @@ from imagintalk.errors import ClipError
 from imagintalk_server.protocol import ClipRequest, Face
 from imagintalk_server.session import Made, Tell
 
+GPU = (3 << 30, 8 << 30)
+"""Bytes used and there of the memory of the GPU that the fakes say they have."""
+
 STEP_S = 0.02
 """Of a sampler step of the slow ones."""
 
@@ -110,6 +113,9 @@ class Fake:
     """A backend: behaves as the request's emotion says, and writes what a test can check."""
 
     device = "fake"
+
+    def gpu_memory(self) -> tuple[int, int] | None:
+        return GPU
 
     def dub(self, request: ClipRequest, path: Path, folder: Path, tell: Tell) -> Made:
         BEHAVIOURS.get(request.emotion, quick)(request, path, tell)
