@@ -120,3 +120,22 @@ def test_a_take_of_an_hour_is_in_step_to_its_end(addon: Any, worker: Served, tmp
         found = errors(scene, start, start + round(LAST_S * 24), tmp_path)
         assert len(found) > LAST_S * 24 - 4
         assert max(found.values()) <= 0.001 * 24  # 1 ms
+
+
+@pytest.mark.parametrize("kind", ["SOFT", "HARD"])
+@pytest.mark.parametrize("film_rate", [Fraction(24), Fraction(30)], ids=float)
+def test_a_strip_that_is_split_meanwhile_gets_its_take_in_step(
+    addon: Any, worker: Served, tmp_path: Path, kind: str, film_rate: Fraction
+) -> None:
+    """A hard split begins the right piece's content anew, between two frames where rates differ."""
+    scene, strip = make(addon, Case(Fraction(24), film_rate))
+    compat = addon.part("compat")
+    scene.imagintalk.settings.crossfade = 0
+    assert bpy.ops.imagintalk.generate() == {"FINISHED"}
+    right = strip.split(frame=compat.left(strip) + 30, split_method=kind)
+    addon.finish()
+    assert len(list(addon.part("strips").takes_in(scene))) == 2
+    for piece in (strip, right):
+        found = errors(scene, compat.left(piece), compat.right(piece), tmp_path)
+        assert len(found) > 20
+        assert not {picture: error for picture, error in found.items() if error > 0.5 + TIE}
