@@ -76,7 +76,7 @@ class Screen:
 
     def shoot(self, name: str) -> Path:
         """A picture of the whole screen."""
-        self.run("import", "-window", "root", str(self.shared / name))
+        self.run("import", "-window", "root", "-colors", "250", f"PNG8:{self.shared / name}")
         return self.shared / name
 
     def point(self, x: int, y: int) -> None:

@@ -74,12 +74,8 @@ class Gaps:
         operator.execute = timed
 
     def told(self) -> dict[str, float]:
-        return {
-            "longest_ms": round(self.longest_ms, 1),
-            "own_ms": round(self.own_ms, 2),
-            "press_ms": round(self.press_ms, 2),
-            "beats": self.beats,
-        }
+        measured = {"longest_ms": self.longest_ms, "own_ms": self.own_ms, "press_ms": self.press_ms}
+        return {name: round(milliseconds, 1) for name, milliseconds in measured.items()} | {"beats": self.beats}
 
 
 def scenario() -> Iterator[float]:
@@ -119,10 +115,16 @@ def scenario() -> Iterator[float]:
         yield _STEP_S
     gaps.begin()
     tell(generating=True)
-    while any(dub.open for dub in session.dubs.values()):
-        tell(fraction=max((dub.fraction for dub in session.dubs.values()), default=0.0))
+    (dub,) = session.dubs.values()
+    while dub.open and dub.fraction < 0.95:
+        tell(fraction=dub.fraction)
         yield _STEP_S
-    tell(with_job=gaps.told(), takes=len(list(part("strips").takes_in(_scene()))), done=True)
+    tell(with_job=gaps.told())
+    gaps.begin()
+    while dub.open:
+        yield _STEP_S
+    yield 1.0
+    tell(at_its_end=gaps.told(), takes=len(list(part("strips").takes_in(_scene()))), done=True)
     while not (FOLDER / "enough").exists():
         yield 0.2
     bpy.ops.wm.quit_blender()
@@ -165,7 +167,6 @@ def _set_stage() -> Any:
     area.spaces.active.show_region_ui = True
     area.spaces.active.timeline_overlay.show_strip_source = False
     region = next(region for region in area.regions if region.type == "WINDOW")
-    sidebar = next(region for region in area.regions if region.type == "UI")
     with bpy.context.temp_override(window=window, area=area, region=region):
         bpy.ops.sequencer.view_all()
     for browser in (area for area in window.screen.areas if area.type == "FILE_BROWSER"):
