@@ -13,7 +13,7 @@ import bpy
 from . import compat, strips
 from .dub import RENDERING, Dub
 from .properties import LARGEST_SEED, STEPS
-from .timing import TimingError, time_map
+from .timing import TimingError, beginning, time_map
 from .wishes import AUTO, Choice, Wish, request_for
 
 
@@ -91,7 +91,7 @@ def prepare(scene: Any, strip: Any, choice: Choice, priority: int) -> Dub:
         source=strips.identify(strip),
         label=strip.name,
         request=request,
-        offset=compat.left(strip) - compat.content_start(strip),
+        offset=compat.left(strip) - beginning(strip),
         frames=frames,
         rendered=not path,
     )

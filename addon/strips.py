@@ -10,6 +10,7 @@ from typing import Any
 import bpy
 
 from . import compat
+from .timing import beginning
 
 ID = "imagintalk_id"
 """Custom property of a strip that was dubbed. Survives renaming, moving, copying and append; a split doubles it."""
@@ -48,7 +49,7 @@ def identify(strip: Any) -> str:
 
 
 def _shows_the_same(strip: Any, other: Any) -> bool:
-    first, second = (compat.left(one) - compat.content_start(one) for one in (strip, other))
+    first, second = (compat.left(one) - beginning(one) for one in (strip, other))
     return first < second + compat.duration(other) and second < first + compat.duration(strip)
 
 

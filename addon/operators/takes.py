@@ -6,6 +6,7 @@ import bpy
 from bpy.props import StringProperty
 
 from .. import compat, placing, strips, takes
+from ..timing import beginning
 from .common import refused, register_all, scene_of, unregister_all
 
 
@@ -88,7 +89,7 @@ class IMAGINTALK_OT_place(_TakeOperator, bpy.types.Operator):
         strip = compat.active_strip(scene)
         if not pieces and strips.can_be_dubbed(strip):
             take.source, pieces = strips.identify(strip), [strip]
-            take.offset = compat.left(strip) - compat.content_start(strip)
+            take.offset = compat.left(strip) - beginning(strip)
         for old in strips.take_strips(scene, take.name):
             strips.remove_sound(compat.container_of(old, scene), old)
         if not placing.place(scene, take, pieces):
