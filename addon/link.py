@@ -17,8 +17,8 @@ from pathlib import Path
 from .news import Beat, Connected, JobNews, Lost, Missed, News
 from .worker_api import Address, Client, ClientError, Hello, Unreachable
 
-BEAT_S = 0.5
-ANSWER_S = 1.2
+BEAT_S = 0.4
+ANSWER_S = 1.0
 """Longest wait for the answer to a beat: with the gap before it less than two seconds."""
 _POLL_S = 10.0
 _GAP_S = 0.05

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import bpy
@@ -89,10 +88,10 @@ def _place_one(scene: Any, container: Any, take: Any, piece: Any, frames: tuple[
     channel = strips.free_channel(container, piece, low, high, settings.channel_rule, settings.channel)
     if channel is None:
         raise Unplaced("no channel is free there")
-    path = bpy.path.abspath(take.path)
-    if not os.path.isfile(path):  # of which Blender would make a strip of one frame
+    path = paths.file_of(take)
+    if not path.is_file():  # of which Blender would make a strip of one frame
         raise Unplaced(f"its file is gone: {path}")
-    strip = compat.strips(container).new_sound(take.label, path, channel, round(at))
+    strip = compat.strips(container).new_sound(take.label, str(path), channel, round(at))
     compat.delay_sound(strip, (at - round(at)) / compat.rate(scene))
     compat.trim(strip, low, high)
     strip[strips.TAKE], strip[strips.SOURCE] = take.name, take.source

@@ -50,11 +50,11 @@ def voice_of(settings: Any) -> str:
 
 def fulfil(wish: Wish) -> Dub:
     """The dub that a wish becomes; one that has failed where its strip cannot be dubbed."""
-    found = [one for one in strips.with_id(wish.source) if one.scene.name == wish.scene]
+    found = strips.piece(wish.source, wish.scene, wish.label)
     try:
-        if not found:
+        if found is None:
             raise RequestError(f"{wish.label}: the strip was deleted")
-        return prepare(found[0].scene, found[0].strip, wish.choice, wish.priority)
+        return prepare(found.scene, found.strip, wish.choice, wish.priority)
     except RequestError as error:
         dub = Dub(wish.scene, wish.source, wish.label, request_for(wish.choice, wish.priority), 0.0, 0)
         dub.fail(str(error))

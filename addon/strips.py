@@ -64,6 +64,12 @@ def with_id(source: str) -> list[Found]:
     return sorted(found, key=lambda one: (one.scene.name, compat.left(one.strip)))
 
 
+def piece(source: str, scene: str, name: str) -> Found | None:
+    """The strip of that id in a scene which has this name; where it was renamed, the first of the id."""
+    found = [one for one in with_id(source) if one.scene.name == scene]
+    return next((one for one in found if one.strip.name == name), found[0] if found else None)
+
+
 def source_of(strip: Any | None) -> str:
     """Id of the strip that is meant where this one is active: itself, or that which it is a take of. Empty: none."""
     if strip is None:

@@ -165,7 +165,7 @@ def _takes(scene: Any) -> list[dict[str, Any]]:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory(prefix="imagintalk-blender-") as home:
-        os.environ["BLENDER_USER_RESOURCES"] = home
+        os.environ["BLENDER_USER_RESOURCES"] = os.environ["TMPDIR"] = home
         code = 0
         try:
             main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])

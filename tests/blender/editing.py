@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import bpy
+
+
+@contextmanager
+def in_sequencer() -> Iterator[None]:
+    """For operators that want to be called from the sequencer's area."""
+    window = bpy.context.window
+    area = window.screen.areas[0]
+    area.type = "SEQUENCE_EDITOR"
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        yield
 
 
 def put(addon: Any, scene: Any, path: Path, channel: int = 3, start: int = 10) -> Any:

@@ -10,18 +10,17 @@ import av
 import bpy
 import numpy as np
 import pytest
-from editing import choose, put, span, takes_of
+from editing import choose, in_sequencer, put, span, takes_of
 from films import Film
 from workers import Served
 
 
 def _meta(addon: Any, scene: Any, film: Film) -> Any:
-    compat = addon.part("compat")
-    strips = compat.strips(scene.sequence_editor)
-    meta = strips.new_meta("meta", 5, 10)
-    inner = strips.new_movie("inner", str(film("inner9.mp4", seconds=1.0)), 2, 10)
-    inner.move_to_meta(meta)
-    compat.trim(meta, 10, 34)
+    choose(addon, scene, put(addon, scene, film("inner9.mp4", seconds=1.0), channel=2))
+    with in_sequencer():
+        bpy.ops.sequencer.meta_make()
+    meta = addon.part("compat").active_strip(scene)
+    (inner,) = addon.part("compat").strips(meta)
     put(addon, scene, film("beside.mp4"), channel=8)  # must not be seen
     assert inner.parent_meta() == meta
     return meta
@@ -77,6 +76,7 @@ def test_what_is_no_movie_is_rendered_in_the_background_and_dubbed(
     addon.finish()
     (take,) = takes_of(addon, scene)
     assert span(addon, take) == span(addon, strip) == (10, 34)
+    assert not clip.exists()
 
 
 def test_a_render_can_be_cancelled(addon: Any, worker: Served, scene: Any, film: Film) -> None:

@@ -36,6 +36,7 @@ class Served:
 
     def stop(self) -> None:
         if self.process.poll() is None:
+            self.go_on()
             self.process.terminate()
             self.process.wait(20)
 
