@@ -107,13 +107,19 @@ def content_duration(strip: Any) -> int:
 
 
 def content_trim_start(strip: Any) -> int:
-    """Frames of a movie's file before the strip's content begins."""
-    return int(strip.content_trim_start if _HANDLES else strip.animation_offset_start)
+    """Frames of the strip's file, if it has one, before its content begins."""
+    return int(getattr(strip, "content_trim_start" if _HANDLES else "animation_offset_start", 0))
 
 
 def retimed_frames(length: int) -> int:
     """Frames of the file from a retimed strip's first key to its last, of content of `length` frames."""
     return length if bpy.app.version >= (5, 0) else length - 1  # the last key was the last frame, and is its end now
+
+
+def delay_sound(strip: Any, seconds: float) -> None:
+    """Let a sound strip be heard a part of a frame later; Blender 4.2 can only do whole frames."""
+    if abs(seconds) > 1e-5 and "sound_offset" in strip.bl_rna.properties:
+        strip.sound_offset = seconds
 
 
 def trim(strip: Any, first: int, end: int) -> None:

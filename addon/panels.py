@@ -106,12 +106,12 @@ class IMAGINTALK_UL_takes(bpy.types.UIList):
         row = layout.row(align=True)
         row.prop(item, "label", text="", emboss=False, icon="CHECKMARK" if item.kept else "SOUND")
         row.label(text=f"{item.emotion} {item.seed}", icon="ERROR" if item.note or item.warnings else "NONE")
-        row.operator("imagintalk.audition", text="", icon="PLAY").take = item.name
+        name = "imagintalk.place" if item.note else "imagintalk.audition"
+        row.operator(name, text="", icon="IMPORT" if item.note else "PLAY").take = item.name
 
     def filter_items(self, context: Any, data: Any, name: str) -> tuple[list[int], list[int]]:
-        source = strips.source_of(compat.active_strip(scene_of(context)))
-        shown = self.bitflag_filter_item
-        return [shown if not source or take.source == source else 0 for take in getattr(data, name)], []
+        shown = {take.name for take in takes.listed(scene_of(context))}
+        return [self.bitflag_filter_item if take.name in shown else 0 for take in getattr(data, name)], []
 
 
 class IMAGINTALK_PT_takes(_Sidebar, bpy.types.Panel):
@@ -122,7 +122,7 @@ class IMAGINTALK_PT_takes(_Sidebar, bpy.types.Panel):
         layout, scene = self.layout, scene_of(context)
         held = scene.imagintalk
         layout.template_list("IMAGINTALK_UL_takes", "", held, "takes", held, "active_take", rows=3)
-        take = takes.active(scene)
+        take = takes.chosen(scene) or takes.active(scene)
         if take is not None:
             for words in filter(None, [take.note, *take.warnings.split("\n")]):
                 sentence(layout, words, "INFO")

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import bpy
 
@@ -56,6 +57,15 @@ def remember(path: str) -> str:
         return str(bpy.path.relpath(path))
     except ValueError:
         return path
+
+
+def file_of(take: Any) -> Path:
+    """A take's file: as the scene remembers it, else where its strip's sound is, which Blender keeps track of."""
+    remembered = Path(bpy.path.abspath(take.path))
+    if remembered.is_file():
+        return remembered
+    sounds = (Path(bpy.path.abspath(sound.filepath)) for sound in bpy.data.sounds)
+    return next((path for path in sounds if path.name == remembered.name and path.is_file()), remembered)
 
 
 def move_unsaved(blend: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import bpy
@@ -10,6 +9,7 @@ import bpy
 from . import compat, paths, strips
 from .dub import Dub, request_to_json
 from .strips import Found
+from .timing import beginning
 
 _MUTED = "imagintalk_muted"
 """Custom property of an original sound that gave way to a take: empty where it is muted whole, else frames of keys."""
@@ -59,12 +59,13 @@ def place(scene: Any, take: Any, pieces: list[Any]) -> list[Any]:
     placed = []
     for piece in pieces:
         container = compat.container_of(piece, scene)
-        first = round(compat.content_start(piece) + take.offset)
+        at = beginning(piece) + take.offset
+        first = round(at)
         low, high = max(first, compat.left(piece)), min(first + take.frames, compat.right(piece))
         if high <= low:
             continue  # this piece shows nothing of what was dubbed
         try:
-            strip = _place_one(scene, container, take, piece, (first, low, high))
+            strip = _place_one(scene, container, take, piece, (at, low, high))
         except (Unplaced, RuntimeError) as error:
             take.note = str(error).removeprefix("Error: ").strip()
             continue
@@ -80,17 +81,18 @@ def place(scene: Any, take: Any, pieces: list[Any]) -> list[Any]:
     return placed
 
 
-def _place_one(scene: Any, container: Any, take: Any, piece: Any, frames: tuple[int, int, int]) -> Any:
+def _place_one(scene: Any, container: Any, take: Any, piece: Any, frames: tuple[float, int, int]) -> Any:
     """frames: where the take begins, where it is first shown, and where it ends. Raises Unplaced, RuntimeError."""
-    first, low, high = frames
+    at, low, high = frames
     settings = scene.imagintalk.settings
     channel = strips.free_channel(container, piece, low, high, settings.channel_rule, settings.channel)
     if channel is None:
         raise Unplaced("no channel is free there")
-    path = bpy.path.abspath(take.path)
-    if not os.path.isfile(path):  # of which Blender would make a strip of one frame
+    path = paths.file_of(take)
+    if not path.is_file():  # of which Blender would make a strip of one frame
         raise Unplaced(f"its file is gone: {path}")
-    strip = compat.strips(container).new_sound(take.label, path, channel, first)
+    strip = compat.strips(container).new_sound(take.label, str(path), channel, round(at))
+    compat.delay_sound(strip, (at - round(at)) / compat.rate(scene))
     compat.trim(strip, low, high)
     strip[strips.TAKE], strip[strips.SOURCE] = take.name, take.source
     strip.show_waveform = True

@@ -15,11 +15,10 @@ from typing import Any
 
 import bpy
 
-_ID = "imagintalk_id"
 _SMALLEST_PERCENT = 5
 
 
-def main(copy: str, scene_name: str, source: str, clip: str, pixels: int) -> None:
+def main(copy: str, scene_name: str, strip_name: str, clip: str, pixels: int) -> None:
     """Raises RuntimeError: the scene or the strip is not there, or Blender cannot render it."""
     compat = _compat()
     with bpy.data.libraries.load(copy) as (_, into):
@@ -28,7 +27,7 @@ def main(copy: str, scene_name: str, source: str, clip: str, pixels: int) -> Non
     if scene is None:
         raise RuntimeError(f"scene {scene_name} was not saved")
     compat.show_in_sequencer(bpy.context, scene)
-    strip = next((one for one in compat.all_strips(scene) if one.get(_ID) == source), None)
+    strip = next((one for one in compat.all_strips(scene) if one.name == strip_name), None)
     if strip is None:
         raise RuntimeError("the strip was not saved")
     _show_alone(compat, scene, strip)

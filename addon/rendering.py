@@ -18,6 +18,7 @@ from .link import Put
 from .news import Refused, Rendered, RenderProgress
 
 _SCRIPT = Path(__file__).with_name("render_strip.py")
+_CLIP, _PREFIX = "clip.mp4", "imagintalk-rendered-"
 _PREVIEW_PIXELS = 640
 """Longer side of the picture: as much as lips need."""
 _SILENT_S = 600.0
@@ -31,16 +32,16 @@ def begin(dub: Dub, put: Put) -> None:
     """Render what a dub's strip shows, unless that is under way; Rendered or Refused follows."""
     if dub.key in _processes:
         return
-    found = next((one for one in strips.with_id(dub.source) if one.scene.name == dub.scene), None)
+    found = strips.piece(dub.source, dub.scene, dub.label)
     if found is None:
         put(Refused(dub.key, "its strip was deleted before it was rendered"))
         return
-    folder = Path(tempfile.mkdtemp(prefix="imagintalk-"))
-    copy, clip = folder / "copy.blend", folder / "clip.mp4"
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    copy, clip = folder / "copy.blend", folder / _CLIP
     try:
         # Only this scene and what it uses, and no save of the user's file.
         bpy.data.libraries.write(str(copy), {found.scene}, path_remap="ABSOLUTE")
-        words = [str(copy), found.scene.name, dub.source, str(clip), str(_PREVIEW_PIXELS)]
+        words = [str(copy), found.scene.name, found.strip.name, str(clip), str(_PREVIEW_PIXELS)]
         _processes[dub.key] = process = subprocess.Popen(
             [*_blender(), "--", *words],
             stdin=subprocess.DEVNULL,
@@ -115,9 +116,13 @@ class _Watch:
 
 
 def clean(path: str) -> None:
-    """Remove a rendered clip that is no longer needed."""
+    """Remove a clip that was rendered here and is no longer needed; any other file stays."""
     clip = Path(path)
-    if clip.name == "clip.mp4" and clip.parent.name.startswith("imagintalk-"):
+    if (
+        clip.name == _CLIP
+        and clip.parent.name.startswith(_PREFIX)
+        and clip.parent.parent == Path(tempfile.gettempdir())
+    ):
         clip.unlink(missing_ok=True)
         try:
             os.rmdir(clip.parent)

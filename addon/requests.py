@@ -13,7 +13,7 @@ import bpy
 from . import compat, strips
 from .dub import RENDERING, Dub
 from .properties import LARGEST_SEED, STEPS
-from .timing import TimingError, time_map
+from .timing import TimingError, beginning, time_map
 from .wishes import AUTO, Choice, Wish, request_for
 
 
@@ -50,11 +50,11 @@ def voice_of(settings: Any) -> str:
 
 def fulfil(wish: Wish) -> Dub:
     """The dub that a wish becomes; one that has failed where its strip cannot be dubbed."""
-    found = [one for one in strips.with_id(wish.source) if one.scene.name == wish.scene]
+    found = strips.piece(wish.source, wish.scene, wish.label)
     try:
-        if not found:
+        if found is None:
             raise RequestError(f"{wish.label}: the strip was deleted")
-        return prepare(found[0].scene, found[0].strip, wish.choice, wish.priority)
+        return prepare(found.scene, found.strip, wish.choice, wish.priority)
     except RequestError as error:
         dub = Dub(wish.scene, wish.source, wish.label, request_for(wish.choice, wish.priority), 0.0, 0)
         dub.fail(str(error))
@@ -91,7 +91,7 @@ def prepare(scene: Any, strip: Any, choice: Choice, priority: int) -> Dub:
         source=strips.identify(strip),
         label=strip.name,
         request=request,
-        offset=compat.left(strip) - compat.content_start(strip),
+        offset=compat.left(strip) - beginning(strip),
         frames=frames,
         rendered=not path,
     )

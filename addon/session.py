@@ -60,6 +60,8 @@ class Session:
     """By key, oldest first."""
     wishes: deque[Wish] = field(default_factory=deque)
     """Strips that are still to be prepared."""
+    dropped: set[str] = field(default_factory=set)
+    """Keys of dubs that were taken off the list, which undo may bring back to a scene."""
     changed: set[str] = field(default_factory=set)
     """Keys of dubs whose copy in the scene is old."""
     faces: dict[str, FacesFound] = field(default_factory=dict)
@@ -134,6 +136,7 @@ class Session:
     def drop(self, dub: Dub) -> None:
         """Take it off the list."""
         self.dubs.pop(dub.key, None)
+        self.dropped.add(dub.key)
         self.changed.add(dub.key)
 
     def drain(self, budget_s: float) -> bool:

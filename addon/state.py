@@ -200,7 +200,7 @@ def mend_after_undo() -> None:
     now = session()
     for scene in bpy.data.scenes:
         for item in list(scene.imagintalk.jobs):
-            if item.name not in now.dubs:
+            if item.name in now.dropped:
                 scene.imagintalk.jobs.remove(scene.imagintalk.jobs.find(item.name))
     write_jobs(set(now.dubs))
     for dub in now.dubs.values():

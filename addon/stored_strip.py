@@ -82,9 +82,12 @@ def _layouts() -> tuple[Layout, Layout]:
     """Of a strip and a retiming key. Raises SdnaError."""
     with tempfile.TemporaryDirectory() as folder:
         empty = Path(folder) / "empty.blend"
+        nothing = bpy.data.texts.new("imagintalk")  # a file of nothing at all ends 4.2
         try:
-            bpy.data.libraries.write(str(empty), set())
+            bpy.data.libraries.write(str(empty), {nothing})
             strip, key = read_layouts(empty.read_bytes(), _NAMES_IN_FILES)
         except (OSError, RuntimeError) as error:
             raise SdnaError(f"an empty file cannot be written to {folder} ({error})") from None
+        finally:
+            bpy.data.texts.remove(nothing)
     return strip, key

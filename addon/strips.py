@@ -10,6 +10,7 @@ from typing import Any
 import bpy
 
 from . import compat
+from .timing import beginning
 
 ID = "imagintalk_id"
 """Custom property of a strip that was dubbed. Survives renaming, moving, copying and append; a split doubles it."""
@@ -48,7 +49,7 @@ def identify(strip: Any) -> str:
 
 
 def _shows_the_same(strip: Any, other: Any) -> bool:
-    first, second = (compat.left(one) - compat.content_start(one) for one in (strip, other))
+    first, second = (compat.left(one) - beginning(one) for one in (strip, other))
     return first < second + compat.duration(other) and second < first + compat.duration(strip)
 
 
@@ -61,6 +62,12 @@ def with_id(source: str) -> list[Found]:
         if strip.get(ID) == source
     ]
     return sorted(found, key=lambda one: (one.scene.name, compat.left(one.strip)))
+
+
+def piece(source: str, scene: str, name: str) -> Found | None:
+    """The strip of that id in a scene which has this name; where it was renamed, the first of the id."""
+    found = [one for one in with_id(source) if one.scene.name == scene]
+    return next((one for one in found if one.strip.name == name), found[0] if found else None)
 
 
 def source_of(strip: Any | None) -> str:

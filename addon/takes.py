@@ -12,18 +12,27 @@ def of_source(scene: Any, source: str) -> list[Any]:
     return [take for take in scene.imagintalk.takes if take.source == source]
 
 
-def active(scene: Any) -> Any | None:
-    """The take that is meant: that of the active strip, else the one chosen in the list."""
-    strip = compat.active_strip(scene)
+def listed(scene: Any) -> list[Any]:
+    """What the list shows: takes of the active strip, and those that are not on the timeline; all without a strip."""
+    source = strips.source_of(compat.active_strip(scene))
+    return [take for take in scene.imagintalk.takes if not source or take.source == source or take.note]
+
+
+def chosen(scene: Any) -> Any | None:
+    """The take that is marked in the list."""
     state = scene.imagintalk
+    if not 0 <= state.active_take < len(state.takes):
+        return None
+    take = state.takes[state.active_take]
+    return take if any(one.name == take.name for one in listed(scene)) else None
+
+
+def active(scene: Any) -> Any | None:
+    """The take that is meant: that of the active strip, else the one marked in the list."""
+    strip = compat.active_strip(scene)
     if strip is not None and strips.TAKE in strip:
-        return state.takes.get(strip[strips.TAKE])
-    if 0 <= state.active_take < len(state.takes):
-        take = state.takes[state.active_take]
-        source = strips.source_of(strip)
-        if not source or take.source == source:
-            return take
-    return None
+        return scene.imagintalk.takes.get(strip[strips.TAKE])
+    return chosen(scene)
 
 
 def heard(scene: Any, source: str) -> Any | None:
@@ -34,14 +43,21 @@ def heard(scene: Any, source: str) -> Any | None:
     return None
 
 
-def audition(scene: Any, take: Any) -> None:
-    """Let this take be heard and the others of its strip not; the A/B key goes back to what was heard before."""
+def audition(scene: Any, take: Any) -> str:
+    """Let this take be heard and the others of its strip not; the A/B key goes back to what was heard before.
+
+    Words that say why it is not heard; empty: it is.
+    """
+    placed = strips.take_strips(scene, take.name)
+    if not placed:
+        return f"the take is not on the timeline: {take.note or 'its strip was removed'}; Place puts it there"
     before = heard(scene, take.source)
     if before is not None and before.name != take.name:
         scene.imagintalk.other_take = before.name
-    for strip in strips.take_strips(scene, take.name):
+    for strip in placed:
         placing.mute_others(scene, strip)
     scene.imagintalk.active_take = scene.imagintalk.takes.find(take.name)
+    return ""
 
 
 def other(scene: Any, source: str) -> Any | None:
@@ -54,11 +70,11 @@ def other(scene: Any, source: str) -> Any | None:
     return rest[-1] if rest else None
 
 
-def keep(scene: Any, take: Any) -> None:
-    """Mark it as the one to use, and let it be heard."""
+def keep(scene: Any, take: Any) -> str:
+    """Mark it as the one to use, and let it be heard; words that say why it is not."""
     for one in of_source(scene, take.source):
         one.kept = one.name == take.name
-    audition(scene, take)
+    return audition(scene, take)
 
 
 def delete(scene: Any, take: Any) -> None:

@@ -87,6 +87,8 @@ def _insert_ready() -> bool:
             placing.insert(dub)
         except (RuntimeError, ReferenceError, OSError) as error:
             dub.fail(f"the take could not be put on the timeline: {' '.join(str(error).split())}")
+        if dub.state == DONE:
+            rendering.clean(dub.request.path)
         # The job is written with the step: whoever undoes and redoes it finds it done in both.
         state.write_jobs({dub.key})
         state.session().changed.discard(dub.key)

@@ -70,6 +70,21 @@ def time_map(strip: Any, scene: Any, source_fps: float | None) -> TimeMap:
     return TimeMap(tuple(points), count / rate)
 
 
+def beginning(strip: Any) -> float:
+    """Frame of the timeline on which the first picture of the strip's file would lie, were nothing cut off.
+
+    Moves with the strip, and stays when the strip is trimmed or split, also where Blender splits its content.
+    """
+    cut = compat.content_trim_start(strip)
+    if not cut:
+        return compat.content_start(strip)
+    try:
+        own_rate = read_strip(strip).own_rate
+    except SdnaError:
+        own_rate = None
+    return compat.content_start(strip) - cut * (compat.rate(strip.id_data) / own_rate if own_rate else 1.0)
+
+
 def _curve(strip: Any, rate: float, stored: StoredStrip) -> Curve:
     speed = stored.own_rate / rate if stored.own_rate else 1.0
     if stored.keys:

@@ -34,6 +34,7 @@ class Wish:
     source: str
     """Id of the strip."""
     label: str
+    """Its name, which tells the pieces of a split from each other."""
     choice: Choice
     priority: int
 

@@ -84,6 +84,7 @@ class IMAGINTALK_OT_retry(bpy.types.Operator):
         for dub in failed:
             if not session.fetch_again(dub):
                 session.drop(dub)
+                rendering.clean(dub.request.path)
                 choice = choice_from(dub.request)
                 session.wishes.append(Wish(dub.scene, dub.source, dub.label, choice, dub.request.priority))
         _write()
@@ -102,8 +103,7 @@ class IMAGINTALK_OT_clear(bpy.types.Operator):
 
     def execute(self, context: Any) -> set[str]:
         for dub in _dubs(DONE, FAILED, CANCELLED):
-            if dub.rendered and dub.state == CANCELLED:
-                rendering.clean(dub.request.path)
+            rendering.clean(dub.request.path)
             state.session().drop(dub)
         _write()
         return {"FINISHED"}

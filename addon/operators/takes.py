@@ -5,7 +5,8 @@ from typing import Any
 import bpy
 from bpy.props import StringProperty
 
-from .. import compat, placing, strips, takes
+from .. import compat, paths, placing, strips, takes
+from ..timing import beginning
 from .common import refused, register_all, scene_of, unregister_all
 
 
@@ -45,8 +46,7 @@ class IMAGINTALK_OT_audition(_TakeOperator, bpy.types.Operator):
     take: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
 
     def act(self, scene: Any, take: Any) -> str:
-        takes.audition(scene, take)
-        return ""
+        return takes.audition(scene, take)
 
 
 class IMAGINTALK_OT_keep(_TakeOperator, bpy.types.Operator):
@@ -58,8 +58,7 @@ class IMAGINTALK_OT_keep(_TakeOperator, bpy.types.Operator):
     take: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
 
     def act(self, scene: Any, take: Any) -> str:
-        takes.keep(scene, take)
-        return ""
+        return takes.keep(scene, take)
 
 
 class IMAGINTALK_OT_delete(_TakeOperator, bpy.types.Operator):
@@ -88,7 +87,8 @@ class IMAGINTALK_OT_place(_TakeOperator, bpy.types.Operator):
         strip = compat.active_strip(scene)
         if not pieces and strips.can_be_dubbed(strip):
             take.source, pieces = strips.identify(strip), [strip]
-            take.offset = compat.left(strip) - compat.content_start(strip)
+            take.offset = compat.left(strip) - beginning(strip)
+        take.path = paths.remember(str(paths.file_of(take)))  # while its sound is still there to tell
         for old in strips.take_strips(scene, take.name):
             strips.remove_sound(compat.container_of(old, scene), old)
         if not placing.place(scene, take, pieces):
@@ -110,12 +110,10 @@ class IMAGINTALK_OT_compare(_TakeOperator, bpy.types.Operator):
             now = takes.other(scene, take.source)
         if now is None:
             return "there is only one take; regenerate to have another"
-        takes.audition(scene, now)
-        takes.audition(scene, take)
-        strip = next(iter(strips.take_strips(scene, take.name)), None)
-        if strip is not None:
-            scene.frame_current = compat.left(strip)
-        return ""
+        wrong = takes.audition(scene, now) or takes.audition(scene, take)
+        if not wrong:
+            scene.frame_current = compat.left(strips.take_strips(scene, take.name)[0])
+        return wrong
 
 
 class IMAGINTALK_OT_ab(bpy.types.Operator):

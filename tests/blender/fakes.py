@@ -1,4 +1,4 @@
-"""The pipeline of these tests: a click track in no time, or what a clip's name asks for. No torch."""
+"""The pipeline of these tests: a tone in no time, or what a clip's name asks for. No torch."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from clicks import write_clicks
 
 from imagintalk.errors import ClipError
 from imagintalk_server.protocol import ClipRequest, Face
@@ -20,7 +21,7 @@ GPU = (3 << 30, 8 << 30)
 
 
 class Fake:
-    """A backend whose clips say in their names how it behaves: slow, refuses, raises, exits, hangs."""
+    """A backend whose clips say in their names how it behaves: slow, refuses, raises, exits, hangs, clicks."""
 
     device = "fake"
 
@@ -32,7 +33,10 @@ class Fake:
         takes = []
         for number in range(request.takes):
             name = f"take_{number + 1}.wav"
-            write_tone(folder / name, seconds_of(request, path), request.seed + number)
+            if "clicks" in path.name:
+                write_clicks(folder / name, request.times, rate_of(path))
+            else:
+                write_tone(folder / name, seconds_of(request, path), request.seed + number)
             takes.append((name, request.seed + number))
         (folder / "report.json").write_text('{"fake": true}\n', encoding="utf-8")
         return Made(tuple(takes), "report.json", ("the lips are drawn",) if "warns" in path.name else ())
@@ -69,6 +73,12 @@ def seconds_of(request: ClipRequest, path: Path) -> float:
         stream = file.streams.video[0]
         whole = float(stream.duration * stream.time_base)
     return (whole if request.end_s is None else request.end_s) - request.start_s
+
+
+def rate_of(path: Path) -> float:
+    """Frames per second of a film."""
+    with av.open(str(path)) as file:
+        return float(file.streams.video[0].average_rate or 0)
 
 
 def write_tone(path: Path, seconds: float, seed: int) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 import pytest
-from editing import choose, put, span, takes_of
+from editing import audible, choose, put, span, takes_of
 from films import Film
 from workers import Served
 
@@ -23,6 +23,21 @@ def test_each_selected_strip_gets_its_take(addon: Any, worker: Served, scene: An
     addon.finish()
     assert [span(addon, take) for take in takes_of(addon, scene)] == [span(addon, strip) for strip in made]
     assert _states(scene) == ["done"] * 6
+
+
+def test_pieces_of_a_split_are_dubbed_each_for_itself(addon: Any, worker: Served, scene: Any, film: Film) -> None:
+    first = put(addon, scene, film())
+    bpy.ops.imagintalk.generate()  # both pieces will have its id
+    addon.finish()
+    second = first.split(frame=30, split_method="SOFT")
+    choose(addon, scene, first, second)
+    scene.imagintalk.settings.emotion = "happy"
+    bpy.ops.imagintalk.batch()
+    addon.finish()
+    happy = {take.name for take in scene.imagintalk.takes if take.emotion == "happy"}
+    made = [take for take in takes_of(addon, scene) if take["imagintalk_take"] in happy]
+    assert [span(addon, take) for take in made] == [(10, 30), (30, 58)]
+    assert audible(addon, scene) == sorted(happy)
 
 
 def test_a_clip_that_fails_costs_one_job_and_is_tried_again(addon: Any, worker: Served, scene: Any, film: Film) -> None:

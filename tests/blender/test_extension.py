@@ -62,7 +62,8 @@ def test_installed_used_disabled_enabled_removed(addon: Any, worker: Served, sce
     put(addon, scene, film())
     bpy.ops.imagintalk.generate()
     addon.finish()
-    assert len(takes_of(addon, scene)) == 1
+    placed = int(bpy.app.build_options.audaspace)  # the module of 4.2 knows no sound
+    assert (len(takes_of(addon, scene)), len(scene.imagintalk.takes)) == (placed, 1)
     tick = addon.part("tick").tick
     handlers = len(bpy.app.handlers.save_pre)
 
@@ -80,7 +81,7 @@ def test_installed_used_disabled_enabled_removed(addon: Any, worker: Served, sce
     bpy.ops.extensions.package_uninstall(repo_index=_repository(), pkg_id="imagintalk")
     assert EXTENSION not in bpy.context.preferences.addons
     assert not hasattr(bpy.types, "IMAGINTALK_OT_generate")
-    assert len(takes_of_removed(scene)) == 1
+    assert len(takes_of_removed(scene)) == placed
 
 
 def _repository() -> int:

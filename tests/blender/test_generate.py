@@ -104,6 +104,8 @@ def test_a_deleted_strip_leaves_its_take_in_the_list(addon: Any, worker: Served,
     (take,) = scene.imagintalk.takes
     assert "its strip was deleted" in take.note
     put(addon, scene, film("other.mp4"), start=100)
+    with pytest.raises(RuntimeError, match="not on the timeline: its strip was deleted"):
+        bpy.ops.imagintalk.audition()
     assert bpy.ops.imagintalk.place() == {"FINISHED"}
     assert [span(addon, one) for one in takes_of(addon, scene)] == [(100, 148)]
     assert scene.imagintalk.takes[0].note == ""

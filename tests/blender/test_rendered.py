@@ -76,6 +76,7 @@ def test_what_is_no_movie_is_rendered_in_the_background_and_dubbed(
     addon.finish()
     (take,) = takes_of(addon, scene)
     assert span(addon, take) == span(addon, strip) == (10, 34)
+    assert not clip.exists()
 
 
 def test_a_render_can_be_cancelled(addon: Any, worker: Served, scene: Any, film: Film) -> None:

@@ -183,6 +183,22 @@ def test_takes_of_an_unsaved_file_move_beside_it_when_it_is_saved(
     assert list(waiting.iterdir()) == []
 
 
+def test_saved_elsewhere_the_takes_are_still_found(
+    addon: Any, worker: Served, scene: Any, film: Film, tmp_path: Path
+) -> None:
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "film.blend"))
+    _dub(addon, scene, film)
+    addon.finish()
+    (tmp_path / "else" / "where").mkdir(parents=True)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "else" / "where" / "film.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "else" / "where" / "film.blend"))
+    addon.part("tick").tick()
+    take = _scene().imagintalk.takes[0]
+    assert bpy.ops.imagintalk.place(take=take.name) == {"FINISHED"}
+    (strip,) = takes_of(addon, _scene())
+    assert Path(bpy.path.abspath(strip.sound.filepath)).is_file()
+
+
 @pytest.mark.parametrize("what", ["render", "playback"])
 def test_nothing_is_inserted_at_a_bad_time(
     addon: Any, worker: Served, scene: Any, film: Film, monkeypatch: pytest.MonkeyPatch, what: str

@@ -32,6 +32,25 @@ def numbered_film(count: int, rate: Fraction) -> Path:
     return write_coded_video(folder, f"clicks-{count}-{float(rate):.3f}.mp4", *steady(count, rate))
 
 
+@cache
+def long_film(seconds: int, rate: Fraction) -> Path:
+    """Pictures 0 to 839 again and again. A multiple of 7, so that clicks.code_of is the same of picture and number."""
+    short, path = numbered_film(840, rate), Path(tempfile.mkdtemp(prefix="long")) / f"clicks-{float(rate):.3f}.mp4"
+    with av.open(str(short)) as reader, av.open(str(path), "w") as writer:
+        picture = reader.streams.video[0]
+        copied = writer.add_stream_from_template(picture)
+        packets = [(bytes(packet), packet) for packet in reader.demux(picture) if packet.size]
+        for turn in range(round(seconds * rate) // 840):
+            shift = round(turn * 840 / rate / picture.time_base)
+            for content, packet in packets:
+                again = av.Packet(content)
+                again.pts, again.dts = packet.pts + shift, packet.dts + shift
+                again.time_base, again.stream, again.is_keyframe = packet.time_base, copied, packet.is_keyframe
+                again.duration = packet.duration
+                writer.mux(again)
+    return path
+
+
 def set_rate(scene: Any, rate: Fraction) -> None:
     scene.render.fps = round(rate)
     scene.render.fps_base = float(round(rate) / rate)
