@@ -84,6 +84,7 @@ def furnish(shared: Path) -> None:
     """The built extension, and two clips with what is said in them beside."""
     sys.path.insert(0, str(REPOSITORY / "addon"))
     from build import build
+
     from imagintalk.drawn.render import draw_clip
     from imagintalk.drawn.sentence import sample_sentences
     from imagintalk.media.audio import read_audio
