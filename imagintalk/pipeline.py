@@ -123,7 +123,8 @@ class Pipeline:
     ) -> Take:
         """Speak a part of a take anew: codes outside of start_s to end_s, seconds of the clip, stay as they are.
 
-        Of `options` only steps, sampler and guidance count; lips, voice and emotion are those of `result`.
+        Of `options`, best those of the dub, only what steers the sampler counts; lips, voice and emotion are those of
+        `result`.
         Raises OptionError (no such take) and ClipError (range outside of the clip).
         """
         parts, config = self.parts, self.parts.config

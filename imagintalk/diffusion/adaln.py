@@ -8,7 +8,7 @@ from torch.nn import functional
 
 CHANNEL_PARTS = 6
 TEMPORAL_PARTS = 2
-BOTTLENECK = 6
+BOTTLENECK = 2
 
 
 def rotary_angles(frames: int, head_width: int, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -52,7 +52,7 @@ class SelfAttention(nn.Module):
 class ConditionMlp(nn.Module):
     """A block's Channel or Temporal MLP. Its last layer starts at zero, so that the block starts as the identity.
 
-    The hidden size, a sixth of the condition's, is ours: it keeps conditioning a small part of the parameters.
+    The hidden size, half of the condition's, is ours: it keeps conditioning a small part of the parameters.
     """
 
     def __init__(self, condition_width: int, width: int, parts: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from imagintalk.config import Config, DetectorConfig, Guidance
 from imagintalk.diffusion.sampler import SamplerOptions
@@ -79,9 +79,20 @@ class DubOptions:
         )
 
     def guidance_weights(self, config: Config) -> Guidance:
-        """Guidance as asked for or as the config has it."""
-        asked = config.diffusion.guidance if self.guidance is None else self.guidance
-        return asked if isinstance(asked, Guidance) else Guidance(joint=asked)
+        """Guidance as asked for, or as the config has it: there, voice and emotion have a weight of their own where one
+        was asked for. Those that the face shows are a guess, and to follow it harder costs intelligibility (ours).
+        """
+        if isinstance(self.guidance, Guidance):
+            return self.guidance
+        if self.guidance is not None:
+            return Guidance(joint=self.guidance)
+        usual = config.diffusion.guidance
+        wants_emotion = any(emotion != AUTO for _, emotion, _ in self.emotion_keys)
+        return replace(
+            usual,
+            identity=0.0 if self.voice == AUTO else usual.identity,
+            emotion=usual.emotion if wants_emotion else 0.0,
+        )
 
     def detector(self, config: Config) -> DetectorConfig:
         """The detector's rule; a threshold asked for is a fixed one."""

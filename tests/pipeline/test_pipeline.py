@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from imagintalk import DubOptions, Pipeline
+from imagintalk.config import Guidance
 from imagintalk.dubbing.lips import WINDOW, windows
 from imagintalk.dubbing.speech import fit_length
 from imagintalk.errors import Cancelled, ClipError, FaceError, OptionError, VoiceError, WeightsError
@@ -244,8 +246,21 @@ def test_loading_tells_what_is_wrong(tmp_path: Path, tiny_model: Path) -> None:
 def test_options_fall_back_to_the_config(pipeline: Pipeline) -> None:
     config = pipeline.parts.config
     assert DubOptions().sampler_options(config).steps == config.diffusion.steps
-    assert vars(DubOptions().guidance_weights(config)) == vars(config.diffusion.guidance)
+    assert DubOptions(guidance=2.0).guidance_weights(config) == Guidance(joint=2.0)
     assert DubOptions(threshold=0.5).detector(config).threshold == 0.5
+
+
+def test_voice_and_emotion_are_steered_to_where_they_are_asked_for(pipeline: Pipeline) -> None:
+    usual = Guidance(joint=1.5, lip=1.0, identity=2.0, emotion=3.0)
+    config = pipeline.parts.config
+    config = dataclasses.replace(config, diffusion=dataclasses.replace(config.diffusion, guidance=usual))
+    for options, identity, emotion in (
+        (DubOptions(), 0, 0),
+        (DubOptions(voice="joe"), 2, 0),
+        (DubOptions(emotion="happy"), 0, 3),
+        (DubOptions(emotions=((0.0, "auto", 1.0), (1.0, "sad", 1.0)), voice="joe"), 2, 3),
+    ):
+        assert options.guidance_weights(config) == dataclasses.replace(usual, identity=identity, emotion=emotion)
 
 
 @pytest.mark.parametrize("frames", [1, WINDOW, WINDOW + 1, 3 * WINDOW, 1000])
