@@ -35,7 +35,7 @@ def build(output: Path, work: Path) -> Path:
     for name in CARRIED:
         shutil.copy2(REPOSITORY / "server" / name, stage / "carried" / name)
     shutil.copy2(REPOSITORY / "LICENSE", stage)
-    wheels = _wheels(work / "wheels")
+    wheels = _wheels(REPOSITORY / "build" / "wheels")
     (stage / "wheels").mkdir()
     for wheel in wheels:
         shutil.copy2(wheel, stage / "wheels")
@@ -57,7 +57,7 @@ def _wheels(folder: Path) -> list[Path]:
     pins = dict(line.split("==") for line in _lines(REPOSITORY / "constraints.txt"))
     found: list[Path] = []
     for name in WHEELS:
-        pattern = f"{name}-{pins[name]}-*.whl"
+        pattern = f"{name}-{pins[name]}-*.whl"  # pip renames a whole file into place, so one that is there is whole
         if not any(folder.glob(pattern)):
             asked = f"{name}=={pins[name]}"
             command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary", ":all:"]
