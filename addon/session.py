@@ -62,6 +62,8 @@ class Session:
     """Strips that are still to be prepared."""
     dropped: set[str] = field(default_factory=set)
     """Keys of dubs that were taken off the list, which undo may bring back to a scene."""
+    unreadable: set[str] = field(default_factory=set)
+    """Keys of jobs in scenes that another version wrote."""
     changed: set[str] = field(default_factory=set)
     """Keys of dubs whose copy in the scene is old."""
     faces: dict[str, FacesFound] = field(default_factory=dict)

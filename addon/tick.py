@@ -41,6 +41,7 @@ def _beat() -> float:
     global _resync
     now = state.session()
     state.settle()
+    state.adopt()
     heard = now.drain(BUDGET_S)
     for found in now.faces.values():
         faces.show(found)
