@@ -207,3 +207,11 @@ def test_diagnostics_tell_what_helps_and_no_secret(addon: Any, worker: Served, s
     assert "failed: refuses.mp4: no face" in told
     assert "worker: ready" in told
     assert addon.part("carried.address").Address.of_state(worker.state).token not in told
+    path = film("gone.mp4")
+    put(addon, scene, path)
+    bpy.ops.imagintalk.batch()
+    path.unlink()
+    addon.finish()
+    told = addon.part("operators.worker").diagnostics()
+    assert "failed: gone.mp4: the strip's file is gone" in told
+    assert str(path.parent) not in told
