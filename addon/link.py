@@ -102,8 +102,7 @@ class Link:
                     self._begin(found, hello)
                     said = ""
                 self._here = (found, hello)
-                status = client.status()
-                self.tell(Beat(status, status.device))
+                self.tell(Beat(client.status()))
             except ClientError as error:
                 self._here = None
                 reason = str(error)

@@ -21,7 +21,6 @@ class Beat:
     """It still does."""
 
     status: Status
-    device: str
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import queue
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from . import errands
@@ -51,7 +52,6 @@ class Session:
     worker_id: str = ""
     hello: Hello | None = None
     status: Status | None = None
-    device: str = ""
     trouble: str = ""
     """The last thing that went wrong with the worker, in words."""
     last_words: str = ""
@@ -62,6 +62,8 @@ class Session:
     """Strips that are still to be prepared."""
     dropped: set[str] = field(default_factory=set)
     """Keys of dubs that were taken off the list, which undo may bring back to a scene."""
+    unreadable: set[str] = field(default_factory=set)
+    """Keys of jobs in scenes that another version wrote."""
     changed: set[str] = field(default_factory=set)
     """Keys of dubs whose copy in the scene is old."""
     faces: dict[str, FacesFound] = field(default_factory=dict)
@@ -81,7 +83,19 @@ class Session:
     def disconnect(self) -> None:
         if self.link is not None:
             self.link.close()
+            self._forget_link()
         self.link, self.worker, self.hello, self.status = None, NONE, None, None
+
+    def _forget_link(self) -> None:
+        """Drop what the link has told and nobody has heard, but for takes that are here."""
+        came = []
+        with suppress(queue.Empty):
+            while True:
+                came.append(self.news.get_nowait())
+        for news in came:
+            if isinstance(news, Fetched | Rendered | RenderProgress | Refused):
+                self.news.put(news)
+        self._unclaimed.clear()
 
     def listen_again(self) -> None:
         """Jobs were loaded: hear how they stand."""
@@ -161,11 +175,11 @@ class Session:
         match news:
             case Connected(hello, worker):
                 self._connected(hello, worker)
-            case Beat(status, device):
-                self.status, self.device = status, device
+            case Beat(status):
+                self.status = status
             case Lost(reason, refused):
                 self._lost(reason, refused)
-            case StartFailed(reason):
+            case StartFailed(reason) if self.worker == STARTING:
                 self.worker, self.trouble = NONE, reason
                 self._fail_waiting(reason)
             case Submitted(key, job):
@@ -186,6 +200,8 @@ class Session:
                 self.trouble = reason
                 if self.worker == STOPPING:
                     self.worker = READY_TO_WORK
+            case StartFailed():  # there is one by now
+                return
             case _:
                 dub = self.dubs.get(news.key)
                 if dub is not None and dub.open:
@@ -220,6 +236,8 @@ class Session:
             self._ask_open()
 
     def _connected(self, hello: Hello, worker: str) -> None:
+        if worker != self.worker_id:
+            self._unclaimed.clear()
         self.worker, self.worker_id, self.hello, self.trouble = READY_TO_WORK, worker, hello, ""
         self._renumber()
         unsent = [

@@ -127,24 +127,38 @@ def settle() -> None:
     rendering.stop_all()
     connect()
     _load()
-    _resume()
 
 
 def _load() -> None:
     now = session()
-    now.dubs.clear()
-    now.wishes.clear()
-    now.changed.clear()
+    for known in (now.dubs, now.wishes, now.changed, now.dropped, now.unreadable):
+        known.clear()
+    adopt()
+
+
+def adopt() -> None:
+    """Take up the jobs of scenes that have come, with their file or by append."""
+    now = session()
+    known = len(now.dubs) + len(now.unreadable)
+    if sum(len(scene.imagintalk.jobs) for scene in bpy.data.scenes) == known:  # as at nearly every beat
+        return
+    came = []
     for scene in bpy.data.scenes:
         for item in scene.imagintalk.jobs:
+            if item.name in now.dubs or item.name in now.dropped or item.name in now.unreadable:
+                continue
             try:
                 dub = Dub.from_json(item.data)
             except ValueError as error:
                 item.state, item.reason = "failed", str(error)
+                now.unreadable.add(item.name)
                 continue
-            dub.state = _state_after_load(dub)
+            dub.state, dub.scene = _state_after_load(dub), scene.name
             now.add(dub)
-    now.send(dub for dub in list(now.dubs.values()) if dub.state == WAITING)
+            came.append(dub)
+    if came:
+        now.send(dub for dub in came if dub.state == WAITING)
+        _resume()
 
 
 def _state_after_load(dub: Dub) -> str:
@@ -200,7 +214,7 @@ def mend_after_undo() -> None:
     now = session()
     for scene in bpy.data.scenes:
         for item in list(scene.imagintalk.jobs):
-            if item.name in now.dropped:
+            if item.name in now.dropped:  # cleared since
                 scene.imagintalk.jobs.remove(scene.imagintalk.jobs.find(item.name))
     write_jobs(set(now.dubs))
     for dub in now.dubs.values():

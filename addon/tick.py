@@ -17,6 +17,8 @@ BUDGET_S = 0.01
 """After which the rest waits for the next beat."""
 
 _resync = False
+_inserted = False
+"""The last beat put takes on the timeline."""
 
 
 def after_undo() -> None:
@@ -38,33 +40,40 @@ def tick() -> float | None:
 
 
 def _beat() -> float:
-    global _resync
+    """Inserts, or takes in news and writes jobs: never both, to be short."""
+    global _resync, _inserted
     now = state.session()
     state.settle()
+    waits = guard.reason_to_wait()
+    heard, now.waits = waits != now.waits, waits
+    if not waits and _resync:
+        _resync = False
+        state.mend_after_undo()
+    _inserted = not waits and not _inserted and _insert_ready()
+    if not _inserted:
+        heard = _take_in(waits) or heard
+    if heard or _inserted:
+        redraw()
+    if now.wishes or (not waits and any(dub.state == READY for dub in now.dubs.values())):
+        return HURRY_S
+    return BUSY_S if any(dub.open for dub in now.dubs.values()) else IDLE_S
+
+
+def _take_in(waits: str) -> bool:
+    """News, strips that are to be dubbed, and what follows of them; whether there is something new to see."""
+    now = state.session()
+    state.adopt()
     heard = now.drain(BUDGET_S)
     for found in now.faces.values():
         faces.show(found)
     heard = _prepare_wished() or heard
     for dub in [dub for dub in now.dubs.values() if dub.state == RENDERING]:
         rendering.begin(dub, now.news.put)
-    waits = guard.reason_to_wait()
-    heard = heard or waits != now.waits
-    now.waits = waits
-    if not waits:
-        if _resync:
-            _resync = False
-            state.mend_after_undo()
-        inserted = _insert_ready()
-        heard = inserted or heard
-        if now.changed and not inserted:  # each beat does one of both, to be short
-            keys, now.changed = now.changed, set()
-            state.write_jobs(keys)
-            heard = True
-    if heard:
-        redraw()
-    if now.wishes or (not waits and any(dub.state == READY for dub in now.dubs.values())):
-        return HURRY_S
-    return BUSY_S if any(dub.open for dub in now.dubs.values()) else IDLE_S
+    if now.changed and not waits:
+        keys, now.changed = now.changed, set()
+        state.write_jobs(keys)
+        heard = True
+    return heard
 
 
 def _prepare_wished() -> bool:

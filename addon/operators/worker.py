@@ -1,6 +1,7 @@
 """Starting, stopping and connecting to the worker, and what it can tell."""
 
 import platform
+import re
 from typing import Any
 
 import bpy
@@ -63,7 +64,7 @@ class IMAGINTALK_OT_connect(bpy.types.Operator):
 
 
 def diagnostics() -> str:
-    """What one who helps wants to know: no path of a clip, no token."""
+    """What one who helps wants to know: no folder of the user's, no token."""
     session = state.session()
     hello, status = session.hello, session.status
     lines = [
@@ -78,7 +79,7 @@ def diagnostics() -> str:
     states = [dub.state for dub in session.dubs.values()]
     lines.append("jobs " + (", ".join(f"{name} {states.count(name)}" for name in sorted(set(states))) or "none"))
     lines += [f"failed: {dub.reason}" for dub in session.dubs.values() if dub.reason]
-    return "\n".join(lines)
+    return re.sub(r"(?<!\w)/(?:[^\s/:]+/)+", "", "\n".join(lines))
 
 
 class IMAGINTALK_OT_diagnostics(bpy.types.Operator):

@@ -53,5 +53,5 @@ def draw_rows(addon: Any, kind: str, context: Any, items: Any) -> Layout:
     layout = Layout()
     cls = getattr(addon.part("panels"), f"IMAGINTALK_UL_{kind}")
     for item in items:
-        cls.draw_item(None, context, layout, None, item, 0, None, "")
+        cls.draw_item(cls, context, layout, None, item, 0, None, "")
     return layout

@@ -10,6 +10,7 @@ from typing import Any
 
 import addon_utils
 import bpy
+import pytest
 from editing import put, takes_of
 from extension import EXTENSION
 from films import Film
@@ -52,9 +53,8 @@ def test_emotions_are_those_of_the_worker(addon: Any) -> None:
 
 
 def test_the_workers_folder_is_where_the_worker_keeps_it(addon: Any) -> None:
-    from imagintalk_server.settings import default_state
-
-    assert addon.part("worker_process").default_state() == default_state()
+    settings = pytest.importorskip("imagintalk_server.settings", reason="the worker has an environment of its own")
+    assert addon.part("worker_process").default_state() == settings.default_state()
 
 
 def test_installed_used_disabled_enabled_removed(addon: Any, worker: Served, scene: Any, film: Film) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +121,22 @@ def test_a_take_that_was_made_while_blender_was_closed_comes_with_the_next_openi
     assert _now(addon) == (1, ["slow_auto_0"], ["done"])
 
 
+def test_a_blender_that_was_killed_finds_its_take_when_it_is_started_again(
+    addon: Any, worker: Served, scene: Any, film: Film, tmp_path: Path, archive: Path
+) -> None:
+    blend, path = tmp_path / "film.blend", film("slow.mp4")
+    command = [sys.executable, str(Path(__file__).with_name("closed.py")), str(worker.state), str(blend), str(path)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=os.environ | {"IMAGINTALK_ZIP": str(archive)}
+    )
+    assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
+    addon.beat(lambda: addon.session.status is not None and addon.session.status.running == 0)
+    bpy.ops.wm.open_mainfile(filepath=str(blend))
+    assert _now(addon)[2] == ["running"]
+    addon.finish()
+    assert _now(addon) == (1, ["slow_auto_0"], ["done"])
+
+
 def test_a_clip_that_went_while_blender_was_closed_does_not_cost_its_take(
     addon: Any, worker: Served, scene: Any, film: Film, tmp_path: Path
 ) -> None:
@@ -144,6 +164,21 @@ def test_an_appended_scene_brings_its_takes(addon: Any, worker: Served, scene: A
     assert [take.label for take in appended.imagintalk.takes] == ["film_auto_0"]
     assert len(takes_of(addon, appended)) == 1
     bpy.ops.wm.read_homefile(use_empty=True)
+
+
+def test_an_appended_scene_brings_its_open_jobs(
+    addon: Any, worker: Served, scene: Any, film: Film, tmp_path: Path
+) -> None:
+    _dub(addon, scene, film, "slow.mp4")
+    addon.beat(lambda: addon.dubs[0].state == "running")
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "film.blend"))
+    bpy.ops.wm.read_homefile(use_empty=True)
+    addon.part("tick").tick()
+    with bpy.data.libraries.load(str(tmp_path / "film.blend")) as (there, here):
+        here.scenes = there.scenes
+    addon.beat(lambda: addon.dubs)
+    addon.finish()
+    assert len(takes_of(addon, here.scenes[0])) == 1
 
 
 def test_disabling_keeps_what_scenes_hold_and_enabling_goes_on(
@@ -275,3 +310,12 @@ def test_a_beat_that_fails_is_told_and_the_next_ones_go_on(
     monkeypatch.undo()
     addon.finish()
     assert _now(addon)[0] == 1
+
+
+def test_a_job_that_another_version_saved_is_told_and_left_alone(addon: Any, scene: Any, tmp_path: Path) -> None:
+    item = scene.imagintalk.jobs.add()
+    item.name, item.label, item.data = "key", "old", '{"request": []}'
+    addon.part("tick").tick()
+    assert addon.dubs == []
+    assert scene.imagintalk.jobs[0].state == "failed"
+    assert "saved by another version of the add-on" in scene.imagintalk.jobs[0].reason

@@ -15,8 +15,6 @@ from editing import put, span, takes_of
 from films import Film
 from workers import Served
 
-from imagintalk_server.address import Address
-
 
 def _generate(addon: Any, scene: Any, film: Film, name: str = "film.mp4") -> Any:
     strip = put(addon, scene, film(name))
@@ -25,10 +23,10 @@ def _generate(addon: Any, scene: Any, film: Film, name: str = "film.mp4") -> Any
 
 
 @pytest.fixture
-def started(tmp_path: Path) -> Any:
+def started(addon: Any, tmp_path: Path) -> Any:
     """Workers that the add-on starts end with the test."""
     yield
-    address = Address.of_state(tmp_path / "worker")
+    address = addon.part("carried.address").Address.of_state(tmp_path / "worker")
     if address is not None and address.pid is not None:
         os.kill(address.pid, signal.SIGTERM)
 
@@ -208,4 +206,12 @@ def test_diagnostics_tell_what_helps_and_no_secret(addon: Any, worker: Served, s
     told = addon.part("operators.worker").diagnostics()
     assert "failed: refuses.mp4: no face" in told
     assert "worker: ready" in told
-    assert Address.of_state(worker.state).token not in told
+    assert addon.part("carried.address").Address.of_state(worker.state).token not in told
+    path = film("gone.mp4")
+    put(addon, scene, path)
+    bpy.ops.imagintalk.batch()
+    path.unlink()
+    addon.finish()
+    told = addon.part("operators.worker").diagnostics()
+    assert "failed: gone.mp4: the strip's file is gone" in told
+    assert str(path.parent) not in told

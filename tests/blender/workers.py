@@ -38,7 +38,10 @@ class Served:
         if self.process.poll() is None:
             self.go_on()
             self.process.terminate()
-            self.process.wait(20)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:  # on a machine that has much else to do
+                self.kill()
 
 
 def _free_port() -> int:

@@ -82,4 +82,4 @@ def test_the_top_level_holds_what_it_should(repository: Path) -> None:
     if not listed:
         pytest.skip("not a git checkout")
     folders = {path.split("/")[0] for path in listed if "/" in path}
-    assert folders <= {"addon", "server", "imagintalk", "tests", "benchmarks", ".ci"}
+    assert folders <= {"addon", "server", "imagintalk", "tests", "benchmarks", "docs", ".ci"}
