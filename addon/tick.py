@@ -109,11 +109,12 @@ def _insert_ready() -> bool:
 
 
 def redraw() -> None:
-    """Have every sequencer's sidebar drawn anew."""
+    """Have every sequencer's sidebar drawn anew, and nothing else: a preview takes long."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas if window.screen is not None else ():
-            if area.type == "SEQUENCE_EDITOR":
-                area.tag_redraw()
+            for region in area.regions if area.type == "SEQUENCE_EDITOR" else ():
+                if region.type == "UI":
+                    region.tag_redraw()
 
 
 def register() -> None:
