@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from .cluster import Cluster
 
 _MEMORY_SHARE = 0.9
+_LOOK_UP_S = 0.5
 
 
 class Worker:
@@ -149,7 +150,10 @@ class Worker:
 
     def wait(self) -> None:
         """Until somebody asks to stop."""
-        self._stop.wait()
+        # Not for ever at once: a signal that the system gives to another thread does not wake this one, which alone
+        # may run its handler.
+        while not self._stop.wait(_LOOK_UP_S):
+            pass
 
     def ask_to_stop(self) -> None:
         """From any thread or signal handler."""
