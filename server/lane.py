@@ -195,6 +195,8 @@ class Lane:
         if live.cancelling:
             self._jobs.stopped(live)
             return
+        if self._jobs.closed:
+            return  # the worker stops: the journal starts the job again with the next one
         self._jobs.counts["crashes"] += 1
         warn("child lost", lane=self.name, job=live.row.id, reason=reason)
         if self._runner.keeps_job:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 _MEMORY_SHARE = 0.9
 PORT_FILE = "port"
 """Where the last worker listened; stays when it stops."""
+_LOOK_UP_S = 0.5
 
 
 class Worker:
@@ -159,7 +160,10 @@ class Worker:
 
     def wait(self) -> None:
         """Until somebody asks to stop."""
-        self._stop.wait()
+        # Not for ever at once: a signal that the system gives to another thread does not wake this one, which alone
+        # may run its handler.
+        while not self._stop.wait(_LOOK_UP_S):
+            pass
 
     @property
     def failure(self) -> str:

@@ -38,10 +38,7 @@ class Served:
         if self.process.poll() is None:
             self.go_on()
             self.process.terminate()
-            try:
-                self.process.wait(20)
-            except subprocess.TimeoutExpired:  # on a machine that has much else to do
-                self.kill()
+            self.process.wait(20)
 
 
 def _free_port() -> int:

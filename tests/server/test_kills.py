@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import platform
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -16,6 +19,9 @@ from served import HERE, Served, ask, lives, wait_for
 
 from imagintalk_server.client import Client, ClientError
 from imagintalk_server.protocol import DONE, QUEUED, RUNNING
+
+_TGKILL = 234
+"""Linux's call on x86-64 that sends a signal to one thread."""
 
 
 @pytest.fixture
@@ -161,3 +167,14 @@ print([name for name in ("torch", "mediapipe", "cv2", "transformers", "numpy") i
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout.split("\n")[:2] == [DONE, "[]"], done.stderr
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64" or sys.platform != "linux", reason="speaks to the kernel by number")
+def test_a_signal_that_another_thread_takes_ends_the_worker_too(tmp_path: Path) -> None:
+    """The system may give a signal to any thread; only the main one runs handlers, and it must look up for that."""
+    served = Served(tmp_path / "state")
+    others = [int(task.name) for task in Path(f"/proc/{served.process.pid}/task").iterdir()]
+    others.remove(served.process.pid)
+    syscall = ctypes.CDLL(None, use_errno=True).syscall
+    assert syscall(_TGKILL, served.process.pid, others[-1], signal.SIGTERM) == 0
+    assert served.process.wait(10) == 0

@@ -57,7 +57,7 @@ def main() -> int:
 def report(told: dict[str, Any]) -> None:
     without, during, end = told["without_job"], told["with_job"], told["at_its_end"]
     print(
-        f"Blender {told['version']}: {told['takes']} take on the timeline. Main thread away at most"
+        f"Blender {told['version']}: {told['takes']} takes on the timeline. Main thread away at most"
         f" {without['longest_ms']} ms without a job and the same redraws, {during['longest_ms']} ms while one ran,"
         f" {end['longest_ms']} ms as its take appeared. Of that the extension: its timer {during['own_ms']} ms while"
         f" the job ran and {end['own_ms']} ms as the take appeared, the press of the button {during['press_ms']} ms."
@@ -84,7 +84,6 @@ def furnish(shared: Path) -> None:
     """The built extension, and two clips with what is said in them beside."""
     sys.path.insert(0, str(REPOSITORY / "addon"))
     from build import build
-
     from imagintalk.drawn.render import draw_clip
     from imagintalk.drawn.sentence import sample_sentences
     from imagintalk.media.audio import read_audio
@@ -108,7 +107,7 @@ def _start_worker(state: Path) -> subprocess.Popen[bytes]:
 
 
 def play(version: str, screen: Screen, settles_s: float, images: Path) -> dict[str, Any]:
-    """Look, press, watch, look. Raises RoomError."""
+    """Press and measure; press again and look. Raises RoomError."""
     shutil.copy(HERE / "start.py", screen.shared)
     words = ("blender", "--factory-startup", "--window-geometry", "0", "0", "1600", str(HIGH))
     blender = screen.start("env", f"IMAGINTALK_GUI={screen.shared}", *words, "-P", str(screen.shared / "start.py"))
@@ -117,7 +116,10 @@ def play(version: str, screen: Screen, settles_s: float, images: Path) -> dict[s
         time.sleep(settles_s)
         images.mkdir(parents=True, exist_ok=True)
         x, y, wide, high = told["sidebar"]
-        screen.click(round(x + _BUTTON[0] * wide), HIGH - (y + high) + _BUTTON[1])
+        button = round(x + _BUTTON[0] * wide), HIGH - (y + high) + _BUTTON[1]
+        screen.click(*button)
+        _wait(screen, blender, lambda told: told.get("measured"))
+        screen.click(*button)
         _wait(screen, blender, lambda told: told.get("fraction", 0) > 0.3)
         shutil.copy(screen.shoot("during.png"), images / f"blender-{version}-during.png")
         told = _wait(screen, blender, lambda told: told.get("done"))
