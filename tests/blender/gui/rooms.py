@@ -56,14 +56,16 @@ class Screen:
 
     def __init__(self, root: Path, shared: Path, number: int) -> None:
         self.root, self.shared, self._display = root, shared, f":{number}"
+        (shared / "tmp").mkdir()
         self._server = self.start("Xvfb", self._display, "-screen", "0", f"{WIDE}x{HIGH}x24")
         time.sleep(2)
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:
         """A program in the room; what it says goes to room.log in the shared folder."""
         settings = {
-            "DISPLAY": self._display, "LIBGL_ALWAYS_SOFTWARE": "1", "HOME": str(self.shared / "home"),
-            "BLENDER_USER_RESOURCES": str(self.shared / "home"), "PATH": os.defpath, "LANG": "C.UTF-8",
+            "DISPLAY": self._display, "LIBGL_ALWAYS_SOFTWARE": "1", "PATH": os.defpath, "LANG": "C.UTF-8",
+            "HOME": str(self.shared / "home"), "BLENDER_USER_RESOURCES": str(self.shared / "home"),
+            "TMPDIR": str(self.shared / "tmp"),
         }  # fmt: skip
         with (self.shared / "room.log").open("ab") as log:
             command = ["chroot", str(self.root), "env", *(f"{name}={value}" for name, value in settings.items())]
@@ -76,7 +78,7 @@ class Screen:
 
     def shoot(self, name: str) -> Path:
         """A picture of the whole screen."""
-        self.run("import", "-window", "root", "-colors", "250", f"PNG8:{self.shared / name}")
+        self.run("import", "-window", "root", "+dither", "-colors", "256", f"PNG8:{self.shared / name}")
         return self.shared / name
 
     def point(self, x: int, y: int) -> None:
