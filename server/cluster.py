@@ -198,7 +198,7 @@ class Cluster:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="cluster", daemon=True)
         try:
-            ray.init(address=settings.cluster, log_to_driver=False, logging_level=logging.ERROR)
+            _join(settings.cluster)
         except (ConnectionError, RayError, ValueError, RuntimeError) as error:
             words = [*str(error).strip().splitlines(), type(error).__name__][0]
             raise WorkerError(f"cluster {settings.cluster}: cannot be joined ({words}); is it running?") from None
@@ -238,6 +238,18 @@ class Cluster:
             lane = Lane(name, self._jobs, actor, self._settings, self._unchanged, sys.maxsize)
             self._lanes.append(lane)
             lane.start()
+
+
+def _join(address: str | None) -> None:
+    """Once more where the cluster is there but its server for clients did not start in time: that of a busy machine."""
+    for last in (False, True):
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+            return
+        except ConnectionError as error:
+            if last or "Initialization failure" not in str(error):
+                raise
+            ray.shutdown()
 
 
 def _places() -> dict[str, tuple[str, float]]:
