@@ -22,6 +22,7 @@ from .protocol import CANCELLED, DONE, FAILED, FINISHED, QUEUED, RUNNING, UPLOAD
 from .results import Results
 from .settings import Limits
 from .states import check_move
+from .views import request_of, view, view_row
 
 MOST_CRASHES = 3
 """A clip that has ended so many processes is refused."""
@@ -79,7 +80,7 @@ class Jobs:
         self.closed = False
         self.counts: Counter[str] = Counter()
         for row in journal.unfinished():
-            live = LiveJob(row, _request_of(row), notes=json.loads(row.notes))
+            live = LiveJob(row, request_of(row), notes=json.loads(row.notes))
             if row.state == RUNNING:
                 self._running += 1  # as the journal has it
                 live.notes.append("the worker stopped while this ran, so it was started again")
@@ -279,13 +280,13 @@ class Jobs:
         """Raises WorkerError: no such job."""
         with self._lock:
             live = self._live.get(job)
-            return self._view_live(live) if live else _view_row(self._row(job))
+            return self._view_live(live) if live else view_row(self._row(job))
 
     def views(self, limit: int, states: Sequence[str] = ()) -> list[Job]:
         """The newest jobs, newest first."""
         with self._lock:
             rows = self._journal.latest(limit, states)
-            return [self._view_live(self._live[row.id]) if row.id in self._live else _view_row(row) for row in rows]
+            return [self._view_live(self._live[row.id]) if row.id in self._live else view_row(row) for row in rows]
 
     def result(self, job: int) -> tuple[JobRow, dict[str, Any]]:
         """A finished job and what it made. Raises WorkerError: no such job, not done, or no longer kept."""
@@ -358,51 +359,10 @@ class Jobs:
             note("job", **facts_of(live.row))
 
     def _view_live(self, live: LiveJob) -> Job:
-        return _view(live.row, live.request, live.stage, live.fraction, _seconds_left(live), tuple(live.notes))
+        return view(live.row, live.request, live.stage, live.fraction, _seconds_left(live), tuple(live.notes))
 
 
 def _seconds_left(live: LiveJob) -> float | None:
     if live.row.state != RUNNING or live.fraction < 0.05:
         return None
     return (time.monotonic() - live.begun) * (1 - live.fraction) / live.fraction
-
-
-def _view(
-    row: JobRow,
-    request: ClipRequest,
-    stage: str = "",
-    fraction: float = 0.0,
-    seconds_left: float | None = None,
-    notes: tuple[str, ...] | None = None,
-) -> Job:
-    return Job(
-        id=row.id,
-        state=row.state,
-        stage=stage if row.state == RUNNING else "",
-        fraction=1.0 if row.state == DONE else fraction,
-        seconds_left=seconds_left,
-        reason=row.reason,
-        notes=tuple(json.loads(row.notes)) if notes is None else notes,
-        clip=request.path,
-        priority=row.priority,
-        takes=request.takes,
-        created_s=row.created_s,
-        started_s=row.started_s,
-        finished_s=row.finished_s,
-        cached=bool(row.cached),
-    )
-
-
-def _view_row(row: JobRow) -> Job:
-    return _view(row, _request_of(row))
-
-
-def _request_of(row: JobRow) -> ClipRequest:
-    """What an older program entered lacks the newest fields, which have their defaults then."""
-    packed = _tuples(json.loads(row.request))
-    return ClipRequest.unpack(packed + ClipRequest("").pack()[len(packed) :])
-
-
-def _tuples(value: Any) -> Any:
-    """JSON's lists as the tuples that they were."""
-    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value

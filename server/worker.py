@@ -69,7 +69,8 @@ class Worker:
         self._results = Results(settings.state / "results", self._journal, limits.cache_bytes)
         self.events = EventLog()
         self._stop = threading.Event()
-        self._failure = ""
+        self.failure = ""
+        """Why it asked itself to stop, in words; empty: it did not."""
         self.jobs = Jobs(self._journal, self._results, self.events, limits, self._fail)
         self.uploads = Uploads(
             settings.state / "uploads", limits.upload_bytes, limits.uploads_bytes, self.jobs.live_paths
@@ -165,14 +166,9 @@ class Worker:
         while not self._stop.wait(_LOOK_UP_S):
             pass
 
-    @property
-    def failure(self) -> str:
-        """Why it asked itself to stop, in words; empty: it did not."""
-        return self._failure
-
     def _fail(self, reason: str) -> None:
         warn("stopping", reason=reason)
-        self._failure = reason
+        self.failure = reason
         self._stop.set()
 
     def ask_to_stop(self) -> None:

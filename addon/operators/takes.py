@@ -13,6 +13,9 @@ from .common import refused, register_all, scene_of, unregister_all
 class _TakeOperator:
     """What acts on a take: that of the id in `take`, else the active one."""
 
+    bl_options = {"REGISTER", "UNDO"}
+    take: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+
     @classmethod
     def poll(cls: Any, context: Any) -> bool:
         scene = scene_of(context)
@@ -42,8 +45,6 @@ class IMAGINTALK_OT_audition(_TakeOperator, bpy.types.Operator):
 
     bl_idname = "imagintalk.audition"
     bl_label = "Audition Take"
-    bl_options = {"REGISTER", "UNDO"}
-    take: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
 
     def act(self, scene: Any, take: Any) -> str:
         return takes.audition(scene, take)
@@ -54,8 +55,6 @@ class IMAGINTALK_OT_keep(_TakeOperator, bpy.types.Operator):
 
     bl_idname = "imagintalk.keep"
     bl_label = "Keep Take"
-    bl_options = {"REGISTER", "UNDO"}
-    take: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
 
     def act(self, scene: Any, take: Any) -> str:
         return takes.keep(scene, take)
@@ -66,8 +65,6 @@ class IMAGINTALK_OT_delete(_TakeOperator, bpy.types.Operator):
 
     bl_idname = "imagintalk.delete_take"
     bl_label = "Delete Take"
-    bl_options = {"REGISTER", "UNDO"}
-    take: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
 
     def act(self, scene: Any, take: Any) -> str:
         takes.delete(scene, take)
@@ -79,8 +76,6 @@ class IMAGINTALK_OT_place(_TakeOperator, bpy.types.Operator):
 
     bl_idname = "imagintalk.place"
     bl_label = "Place Take"
-    bl_options = {"REGISTER", "UNDO"}
-    take: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
 
     def act(self, scene: Any, take: Any) -> str:
         pieces = [found.strip for found in strips.with_id(take.source) if found.scene == scene]
@@ -101,8 +96,6 @@ class IMAGINTALK_OT_compare(_TakeOperator, bpy.types.Operator):
 
     bl_idname = "imagintalk.compare"
     bl_label = "Compare Takes"
-    bl_options = {"REGISTER", "UNDO"}
-    take: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
 
     def act(self, scene: Any, take: Any) -> str:
         now = takes.heard(scene, take.source)
