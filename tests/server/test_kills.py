@@ -176,5 +176,6 @@ def test_a_signal_that_another_thread_takes_ends_the_worker_too(tmp_path: Path) 
     others = [int(task.name) for task in Path(f"/proc/{served.process.pid}/task").iterdir()]
     others.remove(served.process.pid)
     syscall = ctypes.CDLL(None, use_errno=True).syscall
-    assert syscall(_TGKILL, served.process.pid, others[-1], signal.SIGTERM) == 0
+    # One that serves a connection may have ended since it was listed.
+    assert any(syscall(_TGKILL, served.process.pid, other, signal.SIGTERM) == 0 for other in sorted(others))
     assert served.process.wait(10) == 0
