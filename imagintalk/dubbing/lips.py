@@ -17,6 +17,7 @@ from imagintalk.lip.aligner import Alignment, LipAligner
 from imagintalk.lip.crop import centre_crop
 from imagintalk.lip.detector import ErrorDetector, misaligned
 from imagintalk.rates import TOKENS_PER_VIDEO_FRAME
+from imagintalk.refine.content import content_states
 from imagintalk.refine.language import TokenLanguageModel
 from imagintalk.types import ContentTokens
 
@@ -72,7 +73,7 @@ def windows(frames: int) -> Iterator[tuple[slice, slice]]:
 def read_lips(
     mouth: NDArray[np.uint8], parts: Parts, detector: DetectorConfig, report: Callable[[float], None]
 ) -> tuple[ContentTokens, Tensor]:
-    """Mouth crops (T, 96, 96) at 25 fps -> tokens, and c_lip (1, T50, width) at 50 Hz."""
+    """Mouth crops (T, 96, 96) at 25 fps -> tokens, and c_lip (1, T50, content_width) at 50 Hz."""
     frames, device = len(mouth), parts.device
     features, logits = [], []
     for seen, kept in windows(frames):
@@ -93,13 +94,14 @@ def read_lips(
         refilled=spelled.refilled[0].cpu().numpy(),
         probability=spelled.probability[0].float().cpu().numpy(),
         weights=spelled.weights[0].float().cpu().numpy(),
+        features=aligned.features[0].float().cpu().numpy(),
     )
     return content, hidden_of(parts, content)
 
 
 @torch.inference_mode()
 def hidden_of(parts: Parts, content: ContentTokens) -> Tensor:
-    """c_lip (1, T50, width) at 50 Hz of what is spoken."""
-    weights = torch.from_numpy(content.weights)[None].to(parts.device)
-    c_lip: Tensor = parts.language.hidden(weights, torch.tensor([weights.shape[1]], device=parts.device))
-    return c_lip
+    """c_lip (1, T50, content_width) at 50 Hz of what is spoken."""
+    weights, features = (torch.from_numpy(v)[None].to(parts.device) for v in (content.weights, content.features))
+    lengths = torch.tensor([weights.shape[1]], device=parts.device)
+    return content_states(parts.language, weights, lengths, features)
