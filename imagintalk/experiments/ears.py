@@ -83,6 +83,10 @@ class Ears:
         voiced = pitch[pitch > 0]
         return float(12 * np.log2(voiced / 55).mean()) if len(voiced) else NOTHING
 
+    def level(self, sound: Sound) -> float:
+        """Mean level of the voiced parts in dB."""
+        return _or(NOTHING, lambda: measure_prosody(sound, SAMPLE_RATE).energy_db)
+
     def voice(self, sound: Sound) -> NDArray[np.float32]:
         """(256,) GE2E, unit length."""
         nothing = np.full(SPEAKER_WIDTH, np.nan, np.float32)

@@ -64,6 +64,8 @@ class Lab:
         """steps: of training, for the experiments that train; None: as each has it."""
         self.pipeline, self.places, self.seed, self.steps = pipeline, places, seed, steps
         self.ears = Ears(places.data, places.cache)
+        self.beat: Callable[[float], None] = lambda share: None
+        """Told the share of the unit that is done; may raise Cancelled."""
         self._kept: dict[str, tuple[Any, Any]] = {}
 
     @property
@@ -148,7 +150,7 @@ class Lab:
         conditions = conditions_of(hidden_of(self.parts, content), style)
         weights = options.guidance_weights(config) if guidance is None else guidance
         sampling = options.sampler_options(config)
-        return imagine(self.parts, conditions, start, [self.seed], sampling, weights, lambda share: None)[0]
+        return imagine(self.parts, conditions, start, [self.seed], sampling, weights, self.beat)[0]
 
     def sound_of_codes(self, codes: Tensor) -> Sound:
         """Of codes (levels, frames); fewer levels than the codec has are allowed."""

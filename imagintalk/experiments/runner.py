@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,8 @@ def run_units(experiment: Experiment, lab: Lab, clips: int, records: Records, no
     units = experiment.units(lab, clips)
     left = [unit for unit in units if not records.has(unit.clip, unit.setting)]
     for count, unit in enumerate(left, len(units) - len(left)):
-        notify(Progress(f"{experiment.name}: {unit.clip} {unit.setting}", count / len(units)))
+        lab.beat = _part(notify, f"{experiment.name}: {unit.clip} {unit.setting}", count, len(units))
+        lab.beat(0.0)
         figures, failure = attempt(unit.measure, experiment.if_failed, Path(unit.clip))
         records.add(unit.clip, unit.setting, {**figures, **({"failure": failure} if failure else {})})
     notify(Progress(experiment.name, 1.0))
@@ -56,6 +58,10 @@ def write_report(experiment: Experiment, records: Records, folder: Path) -> Repo
     _write(folder / f"{experiment.name}.json", json.dumps(values, indent=1, ensure_ascii=False) + "\n")
     _write(folder / f"{experiment.name}.md", _markdown(experiment, records, count, report))
     return report
+
+
+def _part(notify: Notify, stage: str, number: int, count: int) -> Callable[[float], None]:
+    return lambda share: notify(Progress(stage, (number + share) / count))
 
 
 def _markdown(experiment: Experiment, records: Records, clips: int, report: Report) -> str:
