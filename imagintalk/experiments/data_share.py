@@ -39,7 +39,7 @@ class DataShare(Experiment):
     if_failed: Figures = {}
 
     def units(self, lab: Lab, clips: int) -> list[Unit]:
-        return [Unit(CORPUS, str(share), partial(self._measure, lab, clips, share)) for share in SHARES]
+        return [Unit(f"{clips} of {CORPUS}", str(share), partial(self._measure, lab, clips, share)) for share in SHARES]
 
     def _measure(self, lab: Lab, clips: int, share: Fraction) -> Figures:
         """Trains; a run that was stopped goes on from its checkpoint in the cache."""
@@ -65,6 +65,7 @@ class DataShare(Experiment):
         return {"recordings": trained, "steps": steps, **{name: found[name] for name in shown}}
 
     def report(self, rows: Sequence[Row]) -> Report:
+        rows = [row for row in rows if row["clip"] == rows[-1]["clip"]]
         cells = tuple(
             (
                 row["setting"],

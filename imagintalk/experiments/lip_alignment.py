@@ -10,6 +10,7 @@ import soxr
 from numpy.typing import NDArray
 
 from imagintalk.data.recording import Recording
+from imagintalk.errors import DataError
 from imagintalk.evaluation.interval import interval
 from imagintalk.evaluation.table import Table
 from imagintalk.experiments.charts import Line, Lines, Matrix
@@ -56,6 +57,8 @@ class LipAlignment(Experiment):
 
     def report(self, rows: Sequence[Row]) -> Report:
         measured = [row for row in rows if "true" in row]
+        if not measured:
+            raise DataError(f"lips: expected a clip that can be read, none of {len(rows)} can: {rows[0]['failure']}")
         true, read, rank, viseme = (_joined(measured, name) for name in ("true", "read", "rank", "viseme"))
         probability = _joined(measured, "probability")
         shape = majority(true, viseme)

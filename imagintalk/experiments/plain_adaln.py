@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from imagintalk.data.recording import Recording
+from imagintalk.dubbing.options import DubOptions
 from imagintalk.experiments.charts import Lines
 from imagintalk.experiments.ears import Sound, cosine, fitting
 from imagintalk.experiments.experiment import Experiment, Figures, Report, Row, Unit
@@ -49,7 +50,8 @@ class PlainAdaLn(Experiment):
         middle = middle_of_speech(recording, content)
         keys = AS_SHOWN if emotions == SHOWN else turning(middle)
         style = lab.style(recording.path, None, keys)
-        made = lab.speak(content, style if kind == DUAL else without_time(style))
+        guidance = DubOptions(emotions=keys).guidance_weights(lab.parts.config)
+        made = lab.speak(content, style if kind == DUAL else without_time(style), guidance)
         true, made = fitting(lab.sound(recording), made)
         return {
             "WER": lab.ears.wer(recording.text, made),

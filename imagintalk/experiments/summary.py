@@ -69,6 +69,6 @@ def line(name: str, x: Sequence[float], groups: Sequence[Sequence[Row]], figure:
 
 
 def best(settings: Sequence[str], score: Callable[[str], float]) -> str:
-    """The setting of the lowest score; the earlier one of two that are equal; NaN never wins."""
+    """The setting of the lowest score; the earlier one of two that are equal; NaN never wins, a dash where all are."""
     scores = [score(setting) for setting in settings]
-    return settings[int(np.nanargmin(scores))]
+    return "–" if np.isnan(scores).all() else settings[int(np.nanargmin(scores))]

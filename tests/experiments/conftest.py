@@ -11,12 +11,13 @@ import pytest
 
 @pytest.fixture(scope="session")
 def grid_data(talking_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with grid/s1: the sixth clip by name is of the validation split."""
+    """A folder with grid/s1 and s4: the first clip by name is of the test split, the sixth of the validation split."""
     folder = tmp_path_factory.mktemp("data")
-    talker = folder / "grid" / "s1"
-    talker.mkdir(parents=True)
-    for letter in "abcdef":
-        shutil.copy(talking_clip, talker / f"bba{letter}2n.mp4")
+    for name in ("s1", "s4"):
+        talker = folder / "grid" / name
+        talker.mkdir(parents=True)
+        for letter in "abcdef":
+            shutil.copy(talking_clip, talker / f"bba{letter}2n.mp4")
     return folder
 
 

@@ -10,6 +10,7 @@ import pytest
 from imagintalk.cli import main
 from imagintalk.commands.experiment import NAMES
 from imagintalk.experiments.catalogue import EXPERIMENTS
+from imagintalk.experiments.lab import Lab
 
 
 def test_the_command_names_every_experiment() -> None:
@@ -17,18 +18,19 @@ def test_the_command_names_every_experiment() -> None:
 
 
 def test_it_measures_tells_its_command_and_draws_again(
-    tiny_model: Path, grid_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    lab: Lab, grid_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["experiment", "codec", "--data", str(grid_data), "--model", str(tiny_model), "--clips", "1"]
+    model = lab.pipeline.store.folder
+    command = ["experiment", "lips", "--data", str(grid_data), "--model", str(model), "--clips", "1"]
     assert main([*command, "-o", str(tmp_path)]) == 0
     told = capsys.readouterr().out
-    again = f"imagintalk experiment codec --data {grid_data} --model {tiny_model} --clips 1 --output {tmp_path}"
-    assert again in told and f"    {again}\n" in (tmp_path / "codec.md").read_text()
-    rows = [json.loads(line) for line in (tmp_path / "codec.jsonl").read_text().splitlines()]
-    assert [row.get("setting") for row in rows] == [None, "recording", *map(str, range(1, 13))]
+    again = f"imagintalk experiment lips --data {grid_data} --model {model} --clips 1 --output {tmp_path}"
+    assert again in told and f"    {again}\n" in (tmp_path / "lips.md").read_text()
+    rows = [json.loads(line) for line in (tmp_path / "lips.jsonl").read_text().splitlines()]
+    assert [row.get("setting") for row in rows] == [None, "lips"]
     written = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    assert set(written) == {"codec.md", "codec.json", "codec.png", "codec.jsonl"}
-    assert main(["experiment", "codec", "--redraw", "-o", str(tmp_path)]) == 0
+    assert set(written) == {"lips.md", "lips.json", "lips.png", "lips.jsonl"}
+    assert main(["experiment", "lips", "--redraw", "-o", str(tmp_path)]) == 0
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == written
 
 

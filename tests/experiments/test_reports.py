@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from imagintalk.errors import DataError
 from imagintalk.experiments.catalogue import EXPERIMENTS
 from imagintalk.experiments.charts import Lines, Matrix
 from imagintalk.experiments.degraded import CONDITIONS
@@ -93,3 +94,9 @@ def test_steps_and_shares_are_drawn_over_their_numbers() -> None:
 def test_nothing_known_never_wins() -> None:
     scores = {"a": float("nan"), "b": 2.0, "c": 1.0, "d": 1.0}
     assert best(list(scores), scores.__getitem__) == "c"
+    assert best(["a"], scores.__getitem__) == "–"
+
+
+def test_clips_that_all_fail_are_one_line() -> None:
+    with pytest.raises(DataError, match="none of 1 can: no face"):
+        EXPERIMENTS["lips"].report([{"clip": "one", "setting": "lips", "failure": "no face"}])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,7 @@ from imagintalk.experiments.degraded import CONDITIONS, FRAMES_DROPPED, OCCLUDED
 from imagintalk.experiments.detector_sweep import DetectorSweep, drift
 from imagintalk.experiments.experiment import Experiment, Figures
 from imagintalk.experiments.lab import Lab
+from imagintalk.experiments.new_talker import NewTalker
 from imagintalk.experiments.plain_adaln import PlainAdaLn, turning, without_time
 from imagintalk.experiments.style_matrix import StyleMatrix
 from imagintalk.experiments.visemes import NAMES, viseme_of
@@ -101,13 +104,16 @@ def test_drift_counts_what_is_broken_and_mended() -> None:
     assert found["before"] == pytest.approx(1 / 3) and found["after"] == pytest.approx(1 / 3)
 
 
-def test_more_rounds_refill_otherwise_and_the_rest_stays(lab: Lab) -> None:
+@pytest.mark.parametrize("rounds", [1, 8])
+def test_each_round_of_the_refill_is_a_pass_of_the_language_model(rounds: int, lab: Lab) -> None:
     [recording] = lab.clips(1)
-    rule = DetectorConfig("adaptive", 0.0, 0.6)
-    once, often = (lab.content(recording.path, rule, rounds) for rounds in (1, 8))
-    assert np.array_equal(once.masked, often.masked)
-    assert np.array_equal(once.refilled[~once.masked], often.refilled[~often.masked])
-    assert (once.refilled != often.refilled).any()
+    lab.alignment(recording.path)
+    passes: list[object] = []
+    counting = lab.parts.language.roberta.lm_head.register_forward_hook(lambda *_: passes.append(None))
+    content = lab.content(recording.path, DetectorConfig("adaptive", 0.0, 0.6), rounds)
+    counting.remove()
+    assert len(passes) == rounds
+    assert np.array_equal(content.refilled[~content.masked], content.ids[~content.masked])
 
 
 def test_plain_style_has_no_time_and_the_same_mean(lab: Lab) -> None:
@@ -136,6 +142,23 @@ def test_every_sampler_speaks_at_any_number_of_steps(setting: str, lab: Lab) -> 
 def test_the_config_s_own_weights_are_spoken_once(lab: Lab) -> None:
     first, second = (measured(EXPERIMENTS["guidance"], lab, setting) for setting in ("lip 0", "identity 0"))
     assert first is second
+
+
+def test_a_new_talker_s_model_is_adapted_once_and_speaks_for_those_held_out(lab: Lab) -> None:
+    """The adapted model is the same one, so it does the same."""
+    calls: list[list[str]] = []
+
+    def adapt(clips: Sequence[Recording], model: Path, folder: Path, seed: int) -> None:
+        calls.append([clip.stem for clip in clips])
+        shutil.copytree(model, folder)
+
+    units = NewTalker(adapt).units(lab, 10)
+    assert [(unit.setting, unit.clip) for unit in units] == [
+        (count, clip) for count in ("0", "4") for clip in ("bbaf2n", "bbaa2n")
+    ]
+    before, *_, after = (units[0].measure(), units[3].measure(), units[2].measure())
+    assert before == pytest.approx(after, nan_ok=True)
+    assert calls == [["bbab2n", "bbac2n", "bbad2n", "bbae2n"]]
 
 
 @pytest.mark.parametrize(("symbol", "viseme"), [("b", "p b m"), ("t͡ʃ", "sh ch j"), ("aɪ", "a"), ("oʊ", "o oo")])
