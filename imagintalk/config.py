@@ -131,7 +131,7 @@ class DiffusionConfig:
     """True: the score is softmax x r; False: free log-scores, as SEDD writes them."""
     steps: int
     sampler: str
-    """`euler` or `analytic`."""
+    """`euler`, `analytic`, `confidence`, `halton` or `remasking`."""
     guidance: Guidance
     temperature: float
     level_groups: tuple[int, ...]

@@ -40,7 +40,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="another seed gives another take (default 0)")
     parser.add_argument("--takes", type=int, default=1, metavar="N", help="N takes, written as name_1 to name_N")
     parser.add_argument("--steps", type=int, metavar="N", help="sampler steps (default: the model's)")
-    parser.add_argument("--sampler", help="euler or analytic (default: the model's)")
+    parser.add_argument("--sampler", help="euler, analytic, confidence, halton or remasking (default: the model's)")
     parser.add_argument(
         "--guidance",
         metavar="W",

@@ -18,7 +18,7 @@ from imagintalk.lip.crop import centre_crop
 from imagintalk.lip.detector import ErrorDetector, misaligned
 from imagintalk.rates import TOKENS_PER_VIDEO_FRAME
 from imagintalk.refine.content import content_states
-from imagintalk.refine.language import TokenLanguageModel
+from imagintalk.refine.language import ROUNDS, TokenLanguageModel
 from imagintalk.types import ContentTokens
 
 WINDOW = 125
@@ -45,8 +45,9 @@ def spell(
     detector: ErrorDetector,
     language: TokenLanguageModel,
     config: DetectorConfig,
+    rounds: int = ROUNDS,
 ) -> Spelling:
-    """Tokens of lips: those that the detector finds misaligned are refilled by the language model.
+    """Tokens of lips: those that the detector finds misaligned are refilled by the language model, in so many rounds.
 
     Where they fit, all that the lips may have said stays, each by its chance (ours; the paper keeps the likeliest).
     """
@@ -54,7 +55,7 @@ def spell(
     probability, ids = weights.max(-1)
     similarity = detector(aligned.features, aligner.tokens(ids), lengths50)
     masked = misaligned(similarity, config, lengths50)
-    refilled = language.refill(ids, masked, lengths50)
+    refilled = language.refill(ids, masked, lengths50, rounds)
     guessed = functional.one_hot(refilled, weights.shape[-1]).to(weights)
     weights = torch.where(masked[..., None], guessed, weights)
     return Spelling(ids, probability, similarity, masked, refilled, weights)
@@ -70,10 +71,8 @@ def windows(frames: int) -> Iterator[tuple[slice, slice]]:
 
 
 @torch.inference_mode()
-def read_lips(
-    mouth: NDArray[np.uint8], parts: Parts, detector: DetectorConfig, report: Callable[[float], None]
-) -> tuple[ContentTokens, Tensor]:
-    """Mouth crops (T, 96, 96) at 25 fps -> tokens, and c_lip (1, T50, content_width) at 50 Hz."""
+def align_lips(mouth: NDArray[np.uint8], parts: Parts, report: Callable[[float], None]) -> Alignment:
+    """Mouth crops (T, 96, 96) at 25 fps -> what the aligner says of them, a batch of one."""
     frames, device = len(mouth), parts.device
     features, logits = [], []
     for seen, kept in windows(frames):
@@ -83,11 +82,16 @@ def read_lips(
         own = slice(*(TOKENS_PER_VIDEO_FRAME * (edge - seen.start) for edge in (kept.start, kept.stop)))
         features.append(aligned.features[:, own])
         logits.append(aligned.logits[:, own])
-        report(0.8 * kept.stop / frames)
-    aligned = Alignment(torch.cat(features, dim=1), torch.cat(logits, dim=1))
-    lengths50 = torch.tensor([TOKENS_PER_VIDEO_FRAME * frames], device=device)
-    spelled = spell(aligned, lengths50, parts.aligner, parts.detector, parts.language, detector)
-    content = ContentTokens(
+        report(kept.stop / frames)
+    return Alignment(torch.cat(features, dim=1), torch.cat(logits, dim=1))
+
+
+@torch.inference_mode()
+def content_of(aligned: Alignment, parts: Parts, detector: DetectorConfig, rounds: int = ROUNDS) -> ContentTokens:
+    """What is spoken, of a batch of one; see `spell`."""
+    lengths50 = torch.tensor([aligned.logits.shape[1]], device=parts.device)
+    spelled = spell(aligned, lengths50, parts.aligner, parts.detector, parts.language, detector, rounds)
+    return ContentTokens(
         ids=spelled.ids[0].cpu().numpy(),
         similarity=spelled.similarity[0].float().cpu().numpy(),
         masked=spelled.masked[0].cpu().numpy(),
@@ -96,6 +100,14 @@ def read_lips(
         weights=spelled.weights[0].float().cpu().numpy(),
         features=aligned.features[0].float().cpu().numpy(),
     )
+
+
+def read_lips(
+    mouth: NDArray[np.uint8], parts: Parts, detector: DetectorConfig, report: Callable[[float], None]
+) -> tuple[ContentTokens, Tensor]:
+    """Mouth crops (T, 96, 96) at 25 fps -> tokens, and c_lip (1, T50, content_width) at 50 Hz."""
+    aligned = align_lips(mouth, parts, lambda share: report(0.8 * share))
+    content = content_of(aligned, parts, detector)
     return content, hidden_of(parts, content)
 
 

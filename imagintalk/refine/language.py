@@ -17,6 +17,8 @@ from imagintalk.refine.spans import corrupt
 # RoBERTa's own order: content token k has id k + SPECIALS.
 BOS, PAD, EOS, MASK, SPECIALS = 0, 1, 2, 3, 4
 LAST_LAYER = slice(-1, None)
+ROUNDS = 4
+"""Of a refill: more of them agree better with each other and cost a pass each."""
 INTACT_WEIGHT = 0.5
 """Of the loss over frames that were neither masked nor replaced."""
 
@@ -62,7 +64,7 @@ class TokenLanguageModel(nn.Module):
         return _mean_cross_entropy(logits, tokens, where) + INTACT_WEIGHT * _mean_cross_entropy(logits, tokens, intact)
 
     @torch.no_grad()
-    def refill(self, tokens: Tensor, masked: Tensor, lengths: Tensor, rounds: int = 4) -> Tensor:
+    def refill(self, tokens: Tensor, masked: Tensor, lengths: Tensor, rounds: int = ROUNDS) -> Tensor:
         """Tokens and masked (B, T50) -> tokens whose masked frames are filled in; the others never change.
 
         Each round settles the most confident share of the frames still open, so that later ones agree with them.

@@ -29,6 +29,11 @@ def _recogniser() -> ASRModel:
     return ASRModel()
 
 
+def symbols() -> tuple[str, ...]:
+    """Hama's symbols by their number: those of the phonetic alphabet, and special ones in <>."""
+    return tuple(_recogniser().decoder_tokens)
+
+
 def posteriors(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     """(T50, 191) probability of each of hama's symbols, of samples (N,) at 16 kHz, N at least one frame."""
     level = _PEAK / max(float(np.abs(samples).max()), 1e-6)

@@ -1,13 +1,18 @@
 """The reverse process with stand-in networks: its probabilities, infilling, seeds, cancelling, windows."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from imagintalk.diffusion.by_chance import Analytic, Euler
+from imagintalk.diffusion.by_order import halton_ranks
+from imagintalk.diffusion.canvas import Canvas
 from imagintalk.diffusion.guidance import ScoreFn
-from imagintalk.diffusion.sampler import LAST_TIME, SamplerOptions, generators_of, sample, step_factor
+from imagintalk.diffusion.remasking import Remasking
+from imagintalk.diffusion.sampler import LAST_TIME, SAMPLERS, SamplerOptions, generators_of, sample
 from imagintalk.diffusion.schedule import LogLinearSchedule
 from imagintalk.diffusion.windows import sample_windows, window_ranges
 from imagintalk.errors import Cancelled, OptionError
@@ -28,6 +33,12 @@ def toy_score(codes: Tensor, t: Tensor, where: Tensor) -> Tensor:
     return log_scores[where]
 
 
+def canvas(codes: Tensor) -> Canvas:
+    """All levels at once, drawn."""
+    generators = generators_of(range(len(codes)))
+    return Canvas(codes, slice(0, codes.shape[1]), SIZE, toy_score, generators, 1.0, True, None)
+
+
 def constant_score(token: int) -> ScoreFn:
     def score(codes: Tensor, t: Tensor, where: Tensor) -> Tensor:
         row = torch.full((SIZE,), -60.0, dtype=torch.float64)
@@ -43,19 +54,20 @@ def test_euler_analytic_and_mdlm_unmask_with_the_same_probability(steps: int) ->
     t, until = times[:-1], times[1:]
     p = torch.randn(SIZE, dtype=torch.float64).softmax(-1)
     scores = p * SCHEDULE.log_ratio(t).exp()[:, None]
-    euler = step_factor(SCHEDULE, "euler", t, until)[:, None] * scores
-    analytic = step_factor(SCHEDULE, "analytic", t, until)[:, None] * scores
+    euler = Euler(canvas(blank())).factor(SCHEDULE, t, until)[:, None] * scores
+    analytic = Analytic(canvas(blank())).factor(SCHEDULE, t, until)[:, None] * scores
     mdlm = ((t - until) / t)[:, None] * p
     torch.testing.assert_close(euler, mdlm, rtol=1e-11, atol=0)
     torch.testing.assert_close(analytic, mdlm, rtol=1e-9, atol=0)
     # The final denoise drops [MASK]: it is the step from the last time to 0, which MDLM takes with probability 1.
     last = times[-1]
-    final = step_factor(SCHEDULE, "analytic", last, torch.zeros_like(last)) * SCHEDULE.log_ratio(last).exp()
+    final = Analytic(canvas(blank())).factor(SCHEDULE, last, torch.zeros_like(last)) * SCHEDULE.log_ratio(last).exp()
     assert final.item() == pytest.approx(1.0, rel=1e-9)
 
 
+@pytest.mark.parametrize("sampler", [name for name in SAMPLERS if name != "confidence"])
 @pytest.mark.parametrize("normalised", [True, False])
-def test_steps_unmask_at_the_rate_and_to_the_distribution_of_the_score(normalised: bool) -> None:
+def test_steps_unmask_at_the_rate_and_to_the_distribution_of_the_score(sampler: str, normalised: bool) -> None:
     p = torch.tensor([0.4, 0.25, 0.15, 0.1, 0.05, 0.03, 0.02, 0.0], dtype=torch.float64)
     hidden: list[float] = []
 
@@ -64,7 +76,8 @@ def test_steps_unmask_at_the_rate_and_to_the_distribution_of_the_score(normalise
         return (p.log() + SCHEDULE.log_ratio(t)[0]).expand(int(where.sum()), SIZE)
 
     start = blank(1, 10, 4000)
-    codes = sample(score, start, SIZE, generators_of([0]), SamplerOptions(steps=10, normalised=normalised))
+    options = SamplerOptions(10, sampler, normalised=normalised)
+    codes = sample(score, start, SIZE, generators_of([0]), options)
     share = torch.bincount(codes.flatten(), minlength=SIZE) / codes.numel()
     assert (share - p).abs().max() < 0.013
     assert codes.max() < SIZE - 1
@@ -80,15 +93,16 @@ def test_chances_above_one_unmask_and_keep_their_proportions() -> None:
     assert (codes == 0).double().mean().item() == pytest.approx(0.75, abs=0.03)
 
 
-@pytest.mark.parametrize("sampler", ["euler", "analytic"])
+@pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("normalised", [True, False])
 def test_constant_model_yields_its_token(sampler: str, normalised: bool) -> None:
     options = SamplerOptions(steps=6, sampler=sampler, normalised=normalised)
     assert (sample(constant_score(5), blank(), SIZE, generators_of([1, 2]), options) == 5).all()
 
 
+@pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("groups", [None, (1, 2)])
-def test_known_codes_are_seen_and_never_change(groups: tuple[int, ...] | None) -> None:
+def test_known_codes_are_seen_and_never_change(groups: tuple[int, ...] | None, sampler: str) -> None:
     start = blank()
     start[:, :, 5:12] = torch.randint(SIZE, (2, 3, 7), generator=torch.Generator().manual_seed(0))
     known = start != SIZE
@@ -100,21 +114,88 @@ def test_known_codes_are_seen_and_never_change(groups: tuple[int, ...] | None) -
         return toy_score(codes, t, where)
 
     before = start.clone()
-    codes = sample(score, start, SIZE, generators_of([0, 1]), SamplerOptions(steps=8, level_groups=groups))
+    options = SamplerOptions(40, sampler, level_groups=groups)
+    codes = sample(score, start, SIZE, generators_of([0, 1]), options)
     assert torch.equal(codes[known], before[known]) and codes.max() < SIZE
     assert torch.equal(start, before)
 
 
-def test_code_once_unmasked_never_changes() -> None:
+def states(sampler: str) -> list[Tensor]:
+    """The codes before each pass of the network, and the result."""
     seen: list[Tensor] = []
 
     def score(codes: Tensor, t: Tensor, where: Tensor) -> Tensor:
         seen.append(codes.clone())
         return toy_score(codes, t, where)
 
-    seen.append(sample(score, blank(), SIZE, generators_of([0, 1]), SamplerOptions(steps=16)))
-    for earlier, later in zip(seen[:-1], seen[1:], strict=True):
+    seen.append(sample(score, blank(), SIZE, generators_of([0, 1]), SamplerOptions(20, sampler)))
+    return seen
+
+
+@pytest.mark.parametrize("sampler", [name for name in SAMPLERS if name != "remasking"])
+def test_code_once_unmasked_never_changes(sampler: str) -> None:
+    for earlier, later in pairwise(states(sampler)):
         assert torch.equal(later[earlier != SIZE], earlier[earlier != SIZE])
+
+
+def test_remasking_takes_codes_back_and_ends_without_mask() -> None:
+    seen = states("remasking")
+    assert any(((earlier != SIZE) & (later == SIZE)).any() for earlier, later in pairwise(seen))
+    assert seen[-1].max() < SIZE
+
+
+@pytest.mark.parametrize("sampler", ["confidence", "halton"])
+def test_samplers_by_order_unmask_the_same_number_each_step(sampler: str) -> None:
+    hidden = [(codes == SIZE).sum(dim=(1, 2)).tolist() for codes in states(sampler)]
+    assert hidden == [[60 - 3 * step] * 2 for step in range(21)]
+
+
+def test_the_surest_codes_come_first() -> None:
+    """Each position has a favourite, the later the surer."""
+    sure: list[Tensor] = []
+
+    def score(codes: Tensor, t: Tensor, where: Tensor) -> Tensor:
+        sure.append(codes[0, 0] != SIZE)
+        logits = torch.zeros(1, 1, 20, SIZE)
+        logits[0, 0, :, 3] = torch.arange(20)
+        return logits.log_softmax(-1)[where]
+
+    codes = sample(score, blank(1, 1), SIZE, generators_of([0]), SamplerOptions(5, "confidence", temperature=0.0))
+    assert (codes[0, 0, 1:] == 3).all()
+    assert [int(there.sum()) for there in sure] == [0, 4, 8, 12, 16]
+    assert all(there[20 - int(there.sum()) :].all() for there in sure)
+
+
+@pytest.mark.parametrize(("levels", "frames"), [(1, 150), (2, 7), (8, 150), (12, 1)])
+def test_halton_meets_each_cell_once_and_far_from_the_last_ones(levels: int, frames: int) -> None:
+    ranks = halton_ranks(levels, frames)
+    assert torch.equal(ranks.flatten().sort().values, torch.arange(levels * frames))
+    if frames == 150:
+        first = (ranks < 8).any(0).nonzero().flatten()
+        assert len(first) == (8 if levels == 1 else first.numel())
+        assert first.diff().min() >= 8 and first[-1] - first[0] > 90
+
+
+@pytest.mark.parametrize("steps", [4, 64])
+def test_remasking_keeps_the_marginals_and_is_the_analytic_step_without_it(steps: int) -> None:
+    times = torch.linspace(1.0, LAST_TIME, steps + 1, dtype=torch.float64)
+    t, until = times[:-1], times[1:]
+    remasking = Remasking(canvas(blank()), 0.3)
+    sigma = remasking.chance(SCHEDULE, t, until)
+    unmasking = remasking.factor(SCHEDULE, t, until) * SCHEDULE.log_ratio(t).exp()
+    hidden = SCHEDULE.mask_probability(t)
+    assert (sigma <= 0.3).all() and (sigma > 0).all() and (unmasking > 0).all() and (unmasking <= 1 + 1e-12).all()
+    after = hidden * (1 - unmasking) + (1 - hidden) * sigma
+    torch.testing.assert_close(after, SCHEDULE.mask_probability(until), rtol=1e-9, atol=1e-12)
+    none = Remasking(canvas(blank()), 0.0).factor(SCHEDULE, t, until)
+    torch.testing.assert_close(none, Analytic(canvas(blank())).factor(SCHEDULE, t, until), rtol=1e-9, atol=0)
+
+
+def test_fewer_steps_than_groups_still_fill_every_level() -> None:
+    fractions: list[float] = []
+    options = SamplerOptions(1, level_groups=(1, 1, 1))
+    codes = sample(toy_score, blank(), SIZE, generators_of([0, 1]), options, fractions.append)
+    assert codes.max() < SIZE and fractions == [0.0, 0.5, 1.0]
 
 
 def test_level_groups_go_coarse_to_fine() -> None:
@@ -135,8 +216,9 @@ def test_level_groups_go_coarse_to_fine() -> None:
     assert len(fractions) == 9 and fractions == sorted(fractions) and fractions[0] == 0 and fractions[-1] == 1
 
 
-def test_same_seed_same_codes_and_takes_together_equal_takes_alone() -> None:
-    options = SamplerOptions(steps=8)
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_same_seed_same_codes_and_takes_together_equal_takes_alone(sampler: str) -> None:
+    options = SamplerOptions(8, sampler)
     together = sample(toy_score, blank(3), SIZE, generators_of([7, 8, 7]), options)
     assert torch.equal(together[0], together[2])
     assert not torch.equal(together[0], together[1])
@@ -145,11 +227,12 @@ def test_same_seed_same_codes_and_takes_together_equal_takes_alone() -> None:
         assert torch.equal(alone[0], together[row])
 
 
-def test_padding_given_as_known_draws_no_noise() -> None:
+@pytest.mark.parametrize("sampler", [name for name in SAMPLERS if name != "halton"])
+def test_padding_given_as_known_draws_no_noise(sampler: str) -> None:
     def local(codes: Tensor, t: Tensor, where: Tensor) -> Tensor:
         return torch.linspace(0, 1, SIZE).expand(int(where.sum()), SIZE)
 
-    options = SamplerOptions(steps=8)
+    options = SamplerOptions(8, sampler)
     padded = blank(1)
     padded[:, :, 15:] = 0
     codes = sample(local, padded, SIZE, generators_of([3]), options)
