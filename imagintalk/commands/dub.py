@@ -51,6 +51,9 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write what was found and done as JSON")
+    parser.add_argument(
+        "--sidecar", action="store_true", help="write how each file was made beside it as well, as FILE.json"
+    )
     parser.add_argument("--model", help="name or folder of the model (default: the embedded one)")
     parser.set_defaults(run=run)
 
@@ -82,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
             guidance=None if args.guidance is None else _guidance(args.guidance),
             threshold=args.threshold,
         )
-        outputs = Outputs(clip, args.output, options.takes, args.report)
+        outputs = Outputs(clip, args.output, options.takes, args.report, args.sidecar)
         from imagintalk.pipeline import Pipeline
 
         pipeline = Pipeline.load(args.model, args.device)

@@ -38,7 +38,7 @@ def add_parser(subparsers: Any) -> None:
     bring = actions.add_parser(
         "import",
         help="copy a model, or weights downloaded by hand, into the store",
-        description="Copy a model trained elsewhere, or weights downloaded by hand, into the store once they are checked.",
+        description="Copy a model trained elsewhere, or weights downloaded by hand, into the store after a check.",
     )
     bring.add_argument("path", metavar="FOLDER|FILE", type=Path)
     bring.add_argument("--as", dest="as_name", metavar="NAME", help="name in the store (default: its own)")
