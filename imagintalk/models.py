@@ -122,6 +122,10 @@ class ModelStore:
         content = {"config": self._card["config"], "parts": {n: f["sha256"] for n, f in self._card["files"].items()}}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
+    def part_sha256(self, part: str) -> str:
+        """Checksum of a part's file. Raises WeightsError when the model has no such part."""
+        return str(self._entry(part)["sha256"])
+
     @property
     def checksums(self) -> dict[str, str]:
         """File name → SHA-256 in hex, of the parts' files and of what the model holds besides."""

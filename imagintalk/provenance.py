@@ -54,7 +54,7 @@ class Provenance:
     """As asked for: `auto`, an emotion's word, or `keyed`."""
     intensity: float
     voice: str
-    """`auto`, `recording`, or a preset's name."""
+    """`auto`, `adapter`, `recording`, or a preset's name."""
     created: str
     """ISO 8601, UTC."""
     adapter_sha256: str = ""

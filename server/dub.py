@@ -48,9 +48,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check_same(args: argparse.Namespace, hello: Hello) -> None:
-    """Model and device are chosen when the worker starts. Raises OptionError."""
+    """Model and device are chosen when the worker starts, and it takes no adapter. Raises OptionError."""
     if not _is_its_model(args.model, hello):
         raise OptionError(f"model {args.model}: the worker has {hello.model}; start it with --model {args.model}")
+    if args.adapter is not None:
+        raise OptionError(f"adapter {args.adapter}: the worker takes none; dub without --worker")
     if args.device != "auto":
         raise OptionError(f"device {args.device}: the worker has its own; start it with --device {args.device}")
 

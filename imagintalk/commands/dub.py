@@ -55,6 +55,7 @@ def add_parser(subparsers: Any) -> None:
         "--sidecar", action="store_true", help="write how each file was made beside it as well, as FILE.json"
     )
     parser.add_argument("--model", help="name or folder of the model (default: the embedded one)")
+    parser.add_argument("--adapter", type=Path, metavar="FILE", help="of the talker, made by `imagintalk adapt`")
     parser.set_defaults(run=run)
 
 
@@ -88,9 +89,9 @@ def run(args: argparse.Namespace) -> int:
         outputs = Outputs(clip, args.output, options.takes, args.report, args.sidecar)
         from imagintalk.pipeline import Pipeline
 
-        pipeline = Pipeline.load(args.model, args.device)
+        pipeline = Pipeline.load(args.model, args.device, args.adapter)
         result = pipeline.run(clip, options, notify)
-        made = provenances(pipeline.store, clip, options, result)
+        made = provenances(pipeline.store, clip, options, result, pipeline.parts.talker)
         outputs.write(result, made, report(options, result, made))
     for warning in result.warnings:
         warn(warning)
