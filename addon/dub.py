@@ -50,6 +50,8 @@ class Dub:
     """Timeline frames from the start of the strip's content to the first frame that is dubbed."""
     frames: int
     """Timeline frames that are dubbed."""
+    rate: float = 0.0
+    """Frames per second of the scene, by which both were counted; 0: not known."""
     state: str = WAITING
     stage: str = ""
     fraction: float = 0.0
