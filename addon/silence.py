@@ -92,19 +92,18 @@ def _take_over(scene: Any, sound: Any, curve: Any) -> None:
 
     Whatever key is not of our type is the user's.
     """
-    kept = _curve(scene, sound, kept=True)
-    new = [(key.co[0], key.co[1]) for key in curve.keyframe_points if key.type != compat.OUR_KEYS]
+    kept, keys = _curve(scene, sound, kept=True), list(curve.keyframe_points)
+    new = [key for key in keys if key.type != compat.OUR_KEYS]
     if kept is None:
         steady = float(sound[VOLUME])
-        ours = [(key.co[0], key.co[1]) for key in curve.keyframe_points if key.type == compat.OUR_KEYS]
-        new += [key for key in ours if abs(key[1] - steady) < _EQUAL]
-        sound.keyframe_insert(f'["{VOLUME}"]', frame=new[0][0])
+        new += [key for key in keys if key.type == compat.OUR_KEYS and abs(key.co[1] - steady) < _EQUAL]
+        sound.keyframe_insert(f'["{VOLUME}"]', frame=new[0].co[0])
         kept = _curve(scene, sound, kept=True)
         if kept is None:
             return  # no strip can be animated here, so that neither was this
         kept.keyframe_points.clear()
-    for frame, volume in new:
-        kept.keyframe_points.insert(frame, volume)
+    for key in new:
+        kept.keyframe_points.insert(*key.co).interpolation = key.interpolation
     kept.update()
 
 

@@ -60,7 +60,9 @@ def duplicate(addon: Any, scene: Any, *strips: Any, by: int) -> list[Any]:
     with in_sequencer():
         bpy.ops.sequencer.duplicate()
     made = [strip for strip in addon.part("compat").all_strips(scene) if strip not in before]
-    found = [next(one for one in made if (one.type, span(addon, one)) == (old.type, span(addon, old))) for old in strips]
+    found = [
+        next(one for one in made if (one.type, span(addon, one)) == (old.type, span(addon, old))) for old in strips
+    ]
     for strip in made:
         strip.frame_start += by
     return found

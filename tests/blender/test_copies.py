@@ -118,9 +118,7 @@ def test_a_full_copy_of_the_scene_has_none_of_its_jobs(addon: Any, worker: Serve
     assert len(takes_of(addon, scene)) == 1
 
 
-def test_undo_gives_an_id_back_to_the_strip_that_was_dubbed(
-    addon: Any, worker: Served, scene: Any, film: Film
-) -> None:
+def test_undo_gives_an_id_back_to_the_strip_that_was_dubbed(addon: Any, worker: Served, scene: Any, film: Film) -> None:
     """Though another has got its name since."""
     strip = put(addon, scene, film("slow.mp4"))
     strip.name = "dubbed"
