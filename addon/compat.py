@@ -6,6 +6,7 @@ sequencer, 5.2 renames the frames of a strip. Frames are those of the timeline.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import bpy
@@ -28,6 +29,11 @@ OUR_KEYS = "GENERATED" if "GENERATED" in bpy.types.Keyframe.bl_rna.properties["t
 def sequencer_scene(context: Any) -> Any:
     """The scene whose timeline is shown; None: none is."""
     return getattr(context, "sequencer_scene", None) or context.scene
+
+
+def absolute(path: str) -> str:
+    """A path that Blender keeps, which may be relative to the .blend, in the one way in which it can be compared."""
+    return os.path.normpath(bpy.path.abspath(path))
 
 
 def own_scenes() -> list[Any]:

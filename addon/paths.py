@@ -13,7 +13,7 @@ from typing import Any
 
 import bpy
 
-from . import strips
+from . import compat, strips
 from .dub import Dub
 
 _LONGEST_STEM, _MOST_BYTES = 100, 200
@@ -75,11 +75,11 @@ def remember(path: str, blend: str = "") -> str:
 
 def file_of(scene: Any, take: Any) -> Path:
     """A take's file: as the scene remembers it, else where the sound of its strip is, which Blender keeps track of."""
-    remembered = Path(bpy.path.abspath(take.path))
+    remembered = Path(compat.absolute(take.path))
     if remembered.is_file():
         return remembered
     sounds = [strip.sound for strip in strips.take_strips(scene, take.name) if strip.sound is not None]
-    paths = (Path(bpy.path.abspath(sound.filepath)) for sound in sounds)
+    paths = (Path(compat.absolute(sound.filepath)) for sound in sounds)
     return next((path for path in paths if path.is_file()), remembered)
 
 

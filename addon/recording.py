@@ -6,12 +6,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-import bpy
-
 from . import compat, paths
 from .timing import TimingError, time_map
 
-_NEAR_S = 0.05
+_NEAR_S = 0.2
 """By which a strip may miss its file's ends and still show all of it."""
 
 
@@ -25,7 +23,7 @@ def of_strip(scene: Any, strip: Any, folder: Path) -> str:
     Raises RecordingError.
     """
     name = strip.sound.filepath if strip.type == compat.SOUND else strip.filepath
-    path = bpy.path.abspath(name)
+    path = compat.absolute(name)
     if not os.path.isfile(path):
         raise RecordingError(f"{path}: the strip's file is gone; relink it, then try again")
     try:

@@ -52,7 +52,7 @@ def begin(blend: str) -> list[str]:
         if held.settings.voice_file.startswith(paths.OWN) or _waits(Path(held.settings.voice_file)):
             _follow(_save, folder, held.settings, "voice_file")
     for sound in bpy.data.sounds:
-        new = _save.copied.get(Path(bpy.path.abspath(sound.filepath)))
+        new = _save.copied.get(Path(compat.absolute(sound.filepath)))
         if new is not None:
             _save.set(sound, "filepath", str(new))
     return _save.failed
@@ -80,7 +80,7 @@ def _follow(save: _Save, folder: Path, owner: Any, name: str) -> None:
     """Have a path lead to its file from where the .blend will be."""
     if not getattr(owner, name):
         return
-    old = Path(bpy.path.abspath(getattr(owner, name)))
+    old = Path(compat.absolute(getattr(owner, name)))
     if _waits(old) and old not in save.copied:
         try:
             save.copied[old] = paths.copy_into(folder, old)

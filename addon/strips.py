@@ -134,7 +134,7 @@ def is_own_sound(sound: Any, strip: Any) -> bool:
         and sound.sound is not None
         and abs(compat.content_start(sound) - compat.content_start(strip)) <= 1
         and overlap(sound, strip)
-        and bpy.path.abspath(sound.sound.filepath) == bpy.path.abspath(strip.filepath)
+        and compat.absolute(sound.sound.filepath) == compat.absolute(strip.filepath)
     )
 
 
