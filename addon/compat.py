@@ -106,6 +106,19 @@ def right(strip: Any) -> int:
     return int(strip.right_handle if _HANDLES else strip.frame_final_end)
 
 
+def span(strip: Any) -> tuple[int, int]:
+    """First frame that the strip shows, and the one after the last."""
+    return left(strip), right(strip)
+
+
+def count_strips(scene: Any) -> int:
+    """As many as `all_strips` has, told faster."""
+    if scene.sequence_editor is None:
+        return 0
+    found = getattr(scene.sequence_editor, "strips_all", None)
+    return len(scene.sequence_editor.sequences_all if found is None else found)
+
+
 def duration(strip: Any) -> int:
     """Frames that the strip shows."""
     return right(strip) - left(strip)

@@ -28,10 +28,17 @@ def part(scene: Any) -> None:
             _part(scene, found, sounds[source])
 
 
-def part_all() -> None:
-    """In every scene."""
+_counted: dict[int, int] = {}
+"""Strips that a scene had when it was looked at last."""
+
+
+def part_new(everywhere: bool) -> None:
+    """In scenes that have more or fewer strips than the last time, or everywhere. Cheap, to be called at every beat."""
     for scene in compat.own_scenes():
-        part(scene)
+        count = compat.count_strips(scene)
+        if everywhere or _counted.get(scene.session_uid) != count:
+            part(scene)
+            _counted[scene.session_uid] = count
 
 
 def is_one(strip: Any) -> bool:

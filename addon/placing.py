@@ -93,15 +93,21 @@ def place(scene: Any, take: Any, pieces: list[Any]) -> list[Any]:
 
 def _settle(scene: Any, take: Any, placed: list[Any], pieces: list[Any], old: list[Any]) -> None:
     """What follows of a take that is on the timeline now."""
-    for strip in old:
-        strips.remove_sound(compat.container_of(strip, scene), strip)
+    replaces = scene.imagintalk.settings.replace_sound
     for strip in placed:
         mute_others(scene, strip)
+    for strip in old:
+        remove(scene, strip)
     for piece in pieces:
-        silence.settle(
-            scene, compat.container_of(piece, scene), piece if scene.imagintalk.settings.replace_sound else None
-        )
+        silence.settle(scene, compat.container_of(piece, scene), compat.span(piece), piece if replaces else None)
     scene.imagintalk.active_take = scene.imagintalk.takes.find(take.name)
+
+
+def remove(scene: Any, strip: Any) -> None:
+    """Take a take's strip off the timeline; a clip's own sound comes back there."""
+    container, span = compat.container_of(strip, scene), compat.span(strip)
+    strips.remove_sound(container, strip)
+    silence.settle(scene, container, span)
 
 
 def _reach(scene: Any, take: Any, piece: Any) -> tuple[float, int]:

@@ -26,23 +26,27 @@ Key = tuple[float, float]
 """Frame and volume."""
 
 
-def settle(scene: Any, container: Any, piece: Any | None = None) -> None:
-    """Let every sound that gives way do so where takes are now; with `piece`, also that clip's own sounds."""
+def settle(scene: Any, container: Any, span: Span, piece: Any | None = None) -> None:
+    """Let the sounds of a span that give way do so where takes are now; with `piece`, also that clip's own sounds."""
     wanted = strips.own_sounds(container, piece) if piece is not None else []
-    for sound in list(compat.strips(container)):
+    for sound in _within(container, span):
         if sound.type == compat.SOUND and (MUTED in sound or VOLUME in sound or sound in wanted):
             _give_way(scene, sound, _spans(container, sound))
 
 
+def _within(container: Any, span: Span) -> list[Any]:
+    first, end = span
+    return [strip for strip in compat.strips(container) if compat.left(strip) < end and compat.right(strip) > first]
+
+
 def _spans(container: Any, sound: Any) -> list[Span]:
     """Where takes of the clip that a sound belongs to lie over it."""
-    pieces = [strip for strip in compat.strips(container) if strips.ID in strip and strips.is_own_sound(sound, strip)]
+    over = _within(container, compat.span(sound))
+    pieces = [strip for strip in over if strips.ID in strip and strips.is_own_sound(sound, strip)]
     found: list[Span] = []
-    for take in sorted((one for one in compat.strips(container) if strips.TAKE in one), key=compat.left):
-        if strips.overlap(take, sound) and any(
-            piece[strips.ID] == take[strips.SOURCE] and strips.overlap(take, piece) for piece in pieces
-        ):
-            first, end = compat.left(take), compat.right(take)
+    for take in sorted((one for one in over if strips.TAKE in one), key=compat.left):
+        if any(piece[strips.ID] == take[strips.SOURCE] and strips.overlap(take, piece) for piece in pieces):
+            first, end = compat.span(take)
             if found and first <= found[-1][1]:
                 first, end = found[-1][0], max(found.pop()[1], end)
             found.append((first, end))
@@ -50,8 +54,8 @@ def _spans(container: Any, sound: Any) -> list[Span]:
 
 
 def _give_way(scene: Any, sound: Any, spans: list[Span]) -> None:
-    first, end = compat.left(sound) + _PADDING, compat.right(sound) - _PADDING
-    if any(low <= first and high >= end for low, high in spans):
+    first, end = compat.span(sound)
+    if any(low <= first + _PADDING and high >= end - _PADDING for low, high in spans):
         _restore_volume(scene, sound)
         if not sound.mute:
             sound.mute = sound[MUTED] = True

@@ -86,9 +86,10 @@ def delete(scene: Any, take: Any) -> None:
     """Take it off the list and the timeline. Its file stays, so that this can be undone."""
     source = take.source
     for strip in strips.take_strips(scene, take.name):
-        container = compat.container_of(strip, scene)
-        strips.remove_sound(container, strip)
-        silence.settle(scene, container)
+        placing.remove(scene, strip)
+    for found in strips.with_id(source):  # whose take may have been moved away
+        if found.scene == scene:
+            silence.settle(scene, compat.container_of(found.strip, scene), compat.span(found.strip))
     scene.imagintalk.takes.remove(scene.imagintalk.takes.find(take.name))
     rest = of_source(scene, source)
     if rest:

@@ -49,12 +49,12 @@ def _beat() -> float:
     state.settle()
     waits = guard.reason_to_wait()
     heard, now.waits = waits != now.waits, waits
-    if not waits and _resync:
-        _resync = False
-        _insert_again()
-        state.mend_after_undo()
     if not waits:
-        copies.part_all()
+        if _resync:
+            _insert_again()
+            state.mend_after_undo()
+        copies.part_new(everywhere=_resync)
+        _resync = False
     _inserted = not waits and not _inserted and _insert_ready()
     if not _inserted:
         heard = _take_in(waits) or heard

@@ -109,6 +109,26 @@ def test_takes_that_come_together_are_one_undo_step_and_one_alone_is_one_too(
     assert counts == [41, 40, 0]
 
 
+def test_an_undo_in_the_middle_of_many_takes_loses_none(
+    addon: Any, worker: Served, scene: Any, film: Film, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [put(addon, scene, film(f"{n}.mp4", seconds=1), start=1 + 50 * n) for n in range(3)]
+    choose(addon, scene, *made)
+    bpy.ops.imagintalk.batch()
+    bpy.ops.screen.animation_play()
+    addon.beat(lambda: [dub.state for dub in addon.dubs] == ["ready"] * 3)
+    bpy.ops.ed.undo_push(message="before")
+    bpy.ops.ed.undo_push(message="something else")
+    bpy.ops.screen.animation_cancel()
+    monkeypatch.setattr(addon.part("tick"), "BUDGET_S", 0.0)  # one take in a beat
+    addon.part("tick").tick()
+    assert len(takes_of(addon, scene)) == 1
+    bpy.ops.ed.undo()
+    monkeypatch.undo()
+    addon.finish()
+    assert len(takes_of(addon, bpy.context.scene)) == 3
+
+
 def test_several_takes_at_once_have_a_seed_each(addon: Any, scene: Any, strip: Any) -> None:
     scene.imagintalk.settings.takes = 3
     bpy.ops.imagintalk.generate()
