@@ -103,14 +103,6 @@ def request_to_json(request: ClipRequest) -> str:
     return json.dumps(request.pack())
 
 
-def request_from_json(text: str) -> ClipRequest:
-    """Raises ValueError: written by another version of the add-on."""
-    try:
-        return ClipRequest.unpack(_tuples(json.loads(text)))
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"the take was made by another version of the add-on ({error})") from None
-
-
 def new_key() -> str:
     """A name that no other job has."""
     return secrets.token_hex(8)

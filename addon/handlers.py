@@ -32,6 +32,7 @@ def _save_failed(*_: Any) -> None:
 
 @persistent
 def _load_post(*_: Any) -> None:
+    saving.forget()
     state.after_load()
 
 

@@ -62,15 +62,20 @@ def plain(text: str) -> str:
 def remember(path: str, blend: str = "") -> str:
     """A path as the scene keeps it: relative to the .blend where that is saved and on the same drive.
 
-    blend: the .blend's path, where it is not the present one.
+    What is no absolute path, like the name of a voice, stays as it is. blend: path of the .blend, if not the open one.
     """
     blend = blend or bpy.data.filepath
-    if not blend:
+    if not blend or not os.path.isabs(path) or path.startswith(OWN):
         return path
     try:
         return str(bpy.path.relpath(path, start=os.path.dirname(blend)))
     except ValueError:
         return path
+
+
+def found(remembered: str) -> str:
+    """What `remember` was given."""
+    return compat.absolute(remembered) if remembered.startswith(OWN) else remembered
 
 
 def file_of(scene: Any, take: Any) -> Path:

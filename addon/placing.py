@@ -63,7 +63,7 @@ def _enter(scene: Any, dub: Dub, path: str, seed: int) -> Any:
     take.name, take.source, take.source_label = f"{dub.key}-{seed}", dub.source, dub.label
     take.label, take.path = bpy.path.display_name_from_filepath(path), paths.remember(path)
     take.request, take.seed, take.model = request_to_json(request), seed, dub.model
-    take.emotion, take.intensity, take.voice = request.emotion, request.intensity, request.voice
+    take.emotion, take.intensity, take.voice = request.emotion, request.intensity, paths.remember(request.voice)
     take.offset, take.frames, take.rate, take.rendered = dub.offset, dub.frames, dub.rate, dub.rendered
     return take
 

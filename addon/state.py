@@ -11,7 +11,7 @@ from typing import Any
 
 import bpy
 
-from . import compat, copies, paths, placing, preferences, rendering, strips
+from . import compat, copies, paths, placing, preferences, rendering, saving, strips
 from .dub import FETCHING, OPEN, READY, RENDERING, SENDING, WAITING, Dub
 from .errands import Destination
 from .sdna import SdnaError
@@ -231,6 +231,7 @@ def mend_after_undo() -> None:
             if item.name in now.dropped:  # cleared since
                 scene.imagintalk.jobs.remove(scene.imagintalk.jobs.find(item.name))
     write_jobs(set(now.dubs))
+    saving.mend_after_undo()
     for dub in now.dubs.values():
         if dub.open and not strips.with_id(dub.source):
             _identify_again(dub)

@@ -6,8 +6,8 @@ from typing import Any
 import bpy
 from bpy.props import EnumProperty
 
-from .. import compat, copies, state, strips, takes
-from ..dub import WAITING, Dub, request_from_json
+from .. import compat, copies, paths, state, strips, takes
+from ..dub import WAITING, Dub
 from ..properties import emotion_property, intensity_property
 from ..requests import RequestError, choice_of, new_seed, prepare
 from ..wishes import Choice, Wish
@@ -160,10 +160,7 @@ class IMAGINTALK_OT_regenerate(bpy.types.Operator):
         settings = choice_of(scene.imagintalk.settings)
         seed, voice, take = settings.seed, settings.voice, takes.active(scene)
         if take is not None and take.source == strip.get(strips.ID):
-            try:
-                seed, voice = take.seed, request_from_json(take.request).voice
-            except ValueError as error:
-                raise RequestError(str(error)) from None
+            seed, voice = take.seed, paths.found(take.voice)
         return replace(
             settings,
             emotion=self.emotion,

@@ -184,6 +184,37 @@ def test_a_place_that_fails_changes_nothing(addon: Any, worker: Served, scene: A
     assert take.source == other["imagintalk_id"]
 
 
+@pytest.mark.parametrize("first", ["unsaved", "saved"])
+def test_undo_to_before_a_save_finds_the_files_where_they_are_now(
+    addon: Any, worker: Served, scene: Any, film: Film, tmp_path: Path, first: str
+) -> None:
+    if first == "saved":
+        _save(tmp_path / "film.blend")
+    _dub(addon, scene, film())
+    bpy.ops.ed.undo_push(message="something else")
+    _save(tmp_path / "else" / "where" / "film.blend")
+    bpy.ops.ed.undo()
+    addon.part("tick").tick()
+    scene = bpy.context.scene
+    (take,) = takes_of(addon, scene)
+    assert take.sound is not None
+    assert [path.is_file() for path in (*_files(scene), _absolute(take.sound.filepath))] == [True, True]
+
+
+def test_the_voice_of_a_take_is_found_after_the_file_was_saved(
+    addon: Any, worker: Served, scene: Any, film: Film, tmp_path: Path
+) -> None:
+    addon.part("compat").trim(_sounding(addon, scene, film, "sound"), 25, 61)
+    bpy.ops.imagintalk.voice_from_strip()
+    _dub(addon, scene, film(), start=100)
+    _save(tmp_path / "film.blend")
+    scene.imagintalk.settings.voice = "FACE"
+    bpy.ops.imagintalk.regenerate(emotion="happy", voice="SAME")
+    assert addon.dubs[-1].request.voice == str(tmp_path / "imagintalk" / "voice_voice.wav")
+    addon.finish()
+    assert len(scene.imagintalk.takes) == 2
+
+
 def test_a_folder_without_slashes_is_beside_the_blend(
     addon: Any, worker: Served, scene: Any, film: Film, tmp_path: Path
 ) -> None:

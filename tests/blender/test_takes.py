@@ -52,7 +52,7 @@ def test_regenerating_takes_seed_and_voice_of_the_take_and_the_quality_that_is_s
     settings.seed, settings.voice, settings.voice_preset = 99, "PRESET", "somebody"
     bpy.ops.imagintalk.regenerate(emotion="happy", seed="SAME")
     addon.finish()
-    request = addon.part("dub").request_from_json(scene.imagintalk.takes[1].request)
+    request = addon.dubs[-1].request
     assert (request.steps, request.guidance) == (128, 2.0)
     assert (request.seed, request.voice) == (7, "auto")
 
