@@ -28,19 +28,6 @@ def part(scene: Any) -> None:
             _part(scene, found, sounds[source])
 
 
-_counted: dict[int, int] = {}
-"""Strips that a scene had when it was looked at last."""
-
-
-def part_new(everywhere: bool) -> None:
-    """In scenes that have more or fewer strips than the last time, or everywhere. Cheap, to be called at every beat."""
-    for scene in compat.own_scenes():
-        count = compat.count_strips(scene)
-        if everywhere or _counted.get(scene.session_uid) != count:
-            part(scene)
-            _counted[scene.session_uid] = count
-
-
 def is_one(strip: Any) -> bool:
     """Whether another strip of its scene has its id and shows the same."""
     found = [other.strip for other in strips.with_id(str(strip.get(strips.ID, ""))) if other.scene == strip.id_data]

@@ -34,6 +34,16 @@ def settle(scene: Any, container: Any, span: Span, piece: Any | None = None) -> 
             _give_way(scene, sound, _spans(container, sound))
 
 
+def release(scene: Any) -> None:
+    """Give their volume back to sounds over which no take is left: its strip was deleted, but not by Delete Take."""
+    sounds = [strip for strip in compat.all_strips(scene) if MUTED in strip or VOLUME in strip]
+    takes = [compat.span(strip) for strip in strips.takes_in(scene)] if sounds else []
+    for sound in sounds:
+        first, end = compat.span(sound)
+        if not any(low < end and high > first for low, high in takes):
+            _give_way(scene, sound, [])
+
+
 def _within(container: Any, span: Span) -> list[Any]:
     first, end = span
     return [strip for strip in compat.strips(container) if compat.left(strip) < end and compat.right(strip) > first]

@@ -7,7 +7,7 @@ import traceback
 
 import bpy
 
-from . import copies, faces, guard, placing, rendering, state
+from . import changes, faces, guard, placing, rendering, state
 from .dub import READY, RENDERING, WAITING, Dub
 from .requests import fulfil
 from .worker_api import DONE
@@ -53,7 +53,7 @@ def _beat() -> float:
         if _resync:
             _insert_again()
             state.mend_after_undo()
-        copies.part_new(everywhere=_resync)
+        changes.attend(everywhere=_resync)
         _resync = False
     _inserted = not waits and not _inserted and _insert_ready()
     if not _inserted:

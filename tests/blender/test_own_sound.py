@@ -162,6 +162,22 @@ def test_the_copys_sound_is_not_touched(addon: Any, scene: Any, clip: tuple[Any,
     assert set(_volumes(scene, sound, range(30, 71))) == {0.0}
 
 
+@pytest.mark.parametrize("whole", [True, False], ids=["whole sound", "part of it"])
+def test_it_comes_back_when_the_takes_strip_is_deleted_by_hand(
+    addon: Any, scene: Any, clip: tuple[Any, Any], whole: bool
+) -> None:
+    strip, sound = clip
+    sound.volume = 0.5
+    if whole:
+        addon.part("compat").trim(sound, *CUT)
+    _dub(addon, scene, strip)
+    assert sound.mute == whole
+    addon.part("compat").strips(scene.sequence_editor).remove(takes_of(addon, scene)[0])
+    addon.part("tick").tick()
+    assert not sound.mute
+    assert _volumes(scene, sound, range(28, 73)) == [0.5] * 45
+
+
 def test_it_is_heard_so(addon: Any, scene: Any, clip: tuple[Any, Any], tmp_path: Path) -> None:
     """In the mixdown, which asks for the volume itself."""
     strip, sound = clip
