@@ -20,11 +20,15 @@ from imagintalk.adapting.clips import HeardClip
 from imagintalk.config import LipsConfig
 from imagintalk.lip.aligner import LipAligner
 from imagintalk.lip.crop import centre_crop, random_crop
-from imagintalk.lip.loss import token_loss
+from imagintalk.lip.loss import UNLABELLED, token_loss, word_loss
 from imagintalk.rates import TOKENS_PER_VIDEO_FRAME
 
 STEPS, BATCH, WARMUP = 80, 8, 10
 LEARNING_RATE = 3e-4
+HEAD_LEARNING_RATE = 3e-3
+"""Of the head that names words, which begins anew."""
+WORD_WEIGHT = 0.5
+"""Of the loss of words, where a transcript tells them; the head is thrown away."""
 CROPS = 6
 """Random crops of each clip; every one is encoded once."""
 ASIDE_EVERY = 5
@@ -54,6 +58,8 @@ class _Encoded:
     """Each (T, channels), 25 Hz."""
     ids: Tensor
     """(2 T,)."""
+    words: Tensor
+    """(2 T,) number of the word, or UNLABELLED."""
 
 
 def tune(
@@ -67,32 +73,95 @@ def tune(
 
     report: called with the share that is done; what it raises stops the work.
     """
-    generator, rng = torch.Generator().manual_seed(seed), np.random.default_rng(seed)
-    kept = [len(clips) >= ASIDE_EVERY and number % ASIDE_EVERY == ASIDE_EVERY - 1 for number in range(len(clips))]
-    own = copy.deepcopy(aligner).eval()
-    learnt: list[_Encoded] = []
-    aside: list[_Encoded] = []
-    for number, (pieces, is_aside) in enumerate(zip(clips, kept, strict=True), 1):
-        encoded = [_encode(own, config, piece, None if is_aside else generator) for piece in pieces]
-        (aside if is_aside else learnt).extend(encoded)
-        report(_ENCODING * number / len(clips))
-    changed = _changed(own)
-    optimizer = torch.optim.AdamW(changed.values(), lr=LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.0)
-    before = best = _loss(own, aside) if aside else None
-    lips: dict[str, Tensor] = {}
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)  # of dropout
+        torch.manual_seed(seed)  # of dropout and of the words' head
+        fit = _Fit(aligner, config, clips, seed)
+        return fit.run(report)
+
+
+class _Fit:
+    def __init__(
+        self, aligner: LipAligner, config: LipsConfig, clips: Sequence[Sequence[HeardClip]], seed: int
+    ) -> None:
+        self.config, self.clips = config, clips
+        self.own = copy.deepcopy(aligner).eval()
+        self.changed = _changed(self.own)
+        known = sorted({word for pieces in clips for piece in pieces for word in piece.words})
+        self.vocabulary = {word: number for number, word in enumerate(known)}
+        self.device = self.own.tokens.weight.device
+        self.head = nn.Linear(config.token_width, len(known)).to(self.device) if known else None
+        self.rng, self.generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
+        groups = [{"params": list(self.changed.values()), "full": LEARNING_RATE}]
+        if self.head is not None:
+            groups.append({"params": list(self.head.parameters()), "full": HEAD_LEARNING_RATE})
+        self.optimizer = torch.optim.AdamW(groups, lr=LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.0)
+
+    def run(self, report: Callable[[float], None]) -> Tuned:
+        learnt, aside = self._encode_all(lambda share: report(_ENCODING * share))
+        before = best = _loss(self.own, aside) if aside else None
+        lips: dict[str, Tensor] = {}
         for step in range(1, STEPS + 1):
-            for group in optimizer.param_groups:
-                group["lr"] = LEARNING_RATE * min(1.0, step / WARMUP, (STEPS - step + 1) / (0.5 * STEPS))
-            _learn(own, changed, learnt, optimizer, rng)
+            self._learn(learnt, min(1.0, step / WARMUP, (STEPS - step + 1) / (0.5 * STEPS)))
             report(_ENCODING + (1 - _ENCODING) * step / STEPS)
-            if not aside:
-                continue
-            now = _loss(own, aside) if step % CHECK_EVERY == 0 else None
-            if now is not None and best is not None and now < best:
-                best, lips = now, _copied(changed)
-    return Tuned(lips if aside else _copied(changed), before, best)
+            if best is not None and step % CHECK_EVERY == 0:
+                now = _loss(self.own, aside)
+                if now < best:
+                    best, lips = now, self._copied()
+        return Tuned(lips if aside else self._copied(), before, best)
+
+    def _encode_all(self, report: Callable[[float], None]) -> tuple[list[_Encoded], list[_Encoded]]:
+        """Clips to learn from, and those kept aside."""
+        learnt: list[_Encoded] = []
+        aside: list[_Encoded] = []
+        for number, pieces in enumerate(self.clips):
+            kept = len(self.clips) >= ASIDE_EVERY and number % ASIDE_EVERY == ASIDE_EVERY - 1
+            (aside if kept else learnt).extend(self._encode(piece, kept) for piece in pieces)
+            report((number + 1) / len(self.clips))
+        return learnt, aside
+
+    @torch.no_grad()
+    def _encode(self, clip: HeardClip, kept: bool) -> _Encoded:
+        """Features of random crops; of a clip kept aside of the centre crop."""
+        mouth = torch.from_numpy(clip.mouth)[None].to(self.device)
+        lengths = torch.tensor([mouth.shape[1]], device=self.device)
+        if kept:
+            crops = [centre_crop(mouth, lengths, self.config)]
+        else:
+            crops = [random_crop(mouth, lengths, self.config, self.generator) for _ in range(CROPS)]
+        labels = [self.vocabulary[word] for word in clip.words] or [UNLABELLED] * len(clip.ids)
+        return _Encoded(
+            tuple(self.own.visual(crop, lengths)[0] for crop in crops),
+            torch.from_numpy(clip.ids).to(self.device),
+            torch.tensor(labels, device=self.device),
+        )
+
+    def _learn(self, clips: Sequence[_Encoded], rate: float) -> None:
+        """One step. rate: of the full learning rates."""
+        for module in self.own.modules():
+            if isinstance(module, nn.Dropout):  # batch statistics of a few clips would be worse than those known
+                module.train()
+        chosen = [clips[i] for i in self.rng.permutation(len(clips))[:BATCH]]
+        seen = [clip.crops[int(self.rng.integers(len(clip.crops)))] for clip in chosen]
+        lengths = torch.tensor([len(features) for features in seen], device=self.device)
+        lengths50 = lengths * TOKENS_PER_VIDEO_FRAME
+        # Where the CPU multiplies bfloat16 itself it is faster, and the optimizer's sums stay in float32.
+        half = self.device.type == "cpu" and bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
+            aligned = self.own.align(nn.utils.rnn.pad_sequence(seen, batch_first=True), lengths)
+            spoken = None if self.head is None else self.head(aligned.features)
+        loss = token_loss(aligned.logits, _padded([clip.ids for clip in chosen]), lengths50)
+        if spoken is not None:
+            loss = loss + WORD_WEIGHT * word_loss(spoken, _padded([clip.words for clip in chosen]), lengths50)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.changed.values(), 1.0)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * group["full"]
+        self.optimizer.step()
+
+    def _copied(self) -> dict[str, Tensor]:
+        """In half precision, as they are kept, so that what was chosen is what will be used."""
+        return {name: tensor.detach().to(torch.float16).float().cpu() for name, tensor in self.changed.items()}
 
 
 def _changed(aligner: LipAligner) -> dict[str, nn.Parameter]:
@@ -107,50 +176,8 @@ def _changed(aligner: LipAligner) -> dict[str, nn.Parameter]:
     return names
 
 
-def _copied(changed: dict[str, nn.Parameter]) -> dict[str, Tensor]:
-    """In half precision, as they are kept, so that what was chosen is what will be used."""
-    return {name: parameter.detach().to(torch.float16).float().cpu() for name, parameter in changed.items()}
-
-
-@torch.no_grad()
-def _encode(aligner: LipAligner, config: LipsConfig, clip: HeardClip, generator: torch.Generator | None) -> _Encoded:
-    """Features of random crops, or without a generator of the centre crop."""
-    device = aligner.tokens.weight.device
-    mouth = torch.from_numpy(clip.mouth)[None].to(device)
-    lengths = torch.tensor([mouth.shape[1]], device=device)
-    if generator is None:
-        crops = [centre_crop(mouth, lengths, config)]
-    else:
-        crops = [random_crop(mouth, lengths, config, generator) for _ in range(CROPS)]
-    seen = tuple(aligner.visual(crop, lengths)[0] for crop in crops)
-    return _Encoded(seen, torch.from_numpy(clip.ids).to(device))
-
-
-def _learn(
-    aligner: LipAligner,
-    changed: dict[str, nn.Parameter],
-    clips: Sequence[_Encoded],
-    optimizer: torch.optim.Optimizer,
-    rng: np.random.Generator,
-) -> None:
-    for module in aligner.modules():
-        if isinstance(module, nn.Dropout):  # batch statistics of a few clips would be worse than those that are known
-            module.train()
-    chosen = [clips[i] for i in rng.permutation(len(clips))[:BATCH]]
-    seen = [clip.crops[int(rng.integers(len(clip.crops)))] for clip in chosen]
-    lengths = torch.tensor([len(features) for features in seen], device=seen[0].device)
-    padded = nn.utils.rnn.pad_sequence(seen, batch_first=True)
-    ids = nn.utils.rnn.pad_sequence([clip.ids for clip in chosen], batch_first=True)
-    place = padded.device.type
-    # Where the CPU multiplies bfloat16 itself it is faster, and the optimizer's sums stay in float32.
-    half = place == "cpu" and bool(torch.cpu.get_capabilities().get("avx512_bf16"))
-    with torch.autocast(place, torch.bfloat16, enabled=half):
-        logits = aligner.align(padded, lengths).logits
-    loss = token_loss(logits, ids, lengths * TOKENS_PER_VIDEO_FRAME)
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(changed.values(), 1.0)
-    optimizer.step()
+def _padded(rows: list[Tensor]) -> Tensor:
+    return nn.utils.rnn.pad_sequence(rows, batch_first=True)
 
 
 @torch.no_grad()

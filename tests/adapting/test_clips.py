@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from imagintalk.adapting import clips as module
-from imagintalk.adapting.clips import read_talker
+from imagintalk.adapting.clips import read_talker, words_of
 from imagintalk.config import load_config
 from imagintalk.demo import drop_sound
 from imagintalk.dubbing.lips import WINDOW
-from imagintalk.errors import ClipError, FaceError, ImaginTalkError, OptionError
+from imagintalk.errors import ClipError, DataError, FaceError, ImaginTalkError, OptionError
 from imagintalk.media.mux import write_video
 from imagintalk.tokens.build import build_tokenizer
 from imagintalk.types import Clip, Speech
@@ -93,6 +93,23 @@ def test_a_talker_is_read(talking_clip: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_long_clips_are_cut_into_what_the_aligner_sees_at_once() -> None:
     mouth, ids = np.zeros((2 * WINDOW + 10, 1, 1), np.uint8), np.arange(4 * WINDOW + 19)
-    first, second = module._pieces(mouth, ids)
+    first, second = module._pieces(mouth, ids, ((0.0, 0.04, "bin"), (5.0, 5.02, "blue")))
     assert len(first.mouth) == len(second.mouth) == WINDOW  # the ten frames at the end are too few
     assert list(second.ids) == list(range(2 * WINDOW, 4 * WINDOW))
+    assert first.words[:3] == ("bin", "bin", "") and second.words[:2] == ("blue", "")
+    assert module._pieces(mouth, ids, ())[0].words == ()
+
+
+def test_words_are_found_beside_the_clip_or_where_grid_has_them(tmp_path: Path) -> None:
+    clip = tmp_path / "s4" / "bbilzs.mp4"
+    clip.parent.mkdir()
+    assert words_of(clip) == ()
+    aligned = tmp_path / "align" / "s4"
+    aligned.mkdir(parents=True)
+    (aligned / "bbilzs.align").write_text("0 5000 sil\n5000 10000 bin\n", encoding="utf-8")
+    assert words_of(clip) == ((0.2, 0.4, "bin"),)
+    clip.with_suffix(".align").write_text("0 25000 set\n", encoding="utf-8")
+    assert words_of(clip) == ((0.0, 1.0, "set"),)
+    clip.with_suffix(".align").write_text("set\n", encoding="utf-8")
+    with pytest.raises(DataError, match="bbilzs.align:1: expected `start end word`"):
+        words_of(clip)

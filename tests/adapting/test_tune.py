@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -56,6 +58,17 @@ def test_what_does_not_help_changes_nothing() -> None:
     clips = [clip(seed, SHOWN if seed % ASIDE_EVERY == ASIDE_EVERY - 1 else opposite) for seed in range(5)]
     tuned = tune(own, CONFIG.lips, clips, quiet)
     assert tuned.after is not None and tuned.after == tuned.before and tuned.lips == {}
+
+
+def test_words_of_a_transcript_are_learnt_from_too() -> None:
+    """The same pictures and tokens; which words are said is told, told otherwise, or not told."""
+    ((piece,),) = [clip(1, SHOWN)]
+    told = dataclasses.replace(piece, words=tuple("bin" if token == 3 else "" for token in piece.ids))
+    otherwise = dataclasses.replace(piece, words=tuple("bin" if at % 7 else "" for at in range(len(piece.ids))))
+    changed = [tune(aligner(), CONFIG.lips, [(one,)], quiet).lips for one in (piece, told, otherwise)]
+    assert changed[0].keys() == changed[1].keys()
+    moved = [lips["upsample.weight"] for lips in changed]
+    assert not torch.equal(moved[0], moved[1]) and not torch.equal(moved[1], moved[2])
 
 
 def test_few_clips_are_all_learnt_from_and_nothing_is_claimed() -> None:
