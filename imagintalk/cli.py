@@ -1,4 +1,4 @@
-"""The command line: `imagintalk dub|demo|prepare|train|evaluate|experiment|weights`, and what other packages add.
+"""The command line: `imagintalk dub|adapt|demo|prepare|train|evaluate|experiment|models`, and what other packages add.
 
 Exit codes: 0 done, 2 a user's mistake or a missing thing, told in one line, 130 stopped with Ctrl-C.
 """
@@ -18,7 +18,7 @@ from imagintalk.errors import Cancelled, ImaginTalkError
 from imagintalk.missing import in_words
 from imagintalk.provenance import program_version
 
-COMMANDS = ("dub", "demo", "prepare", "train", "evaluate", "experiment", "weights")
+COMMANDS = ("dub", "adapt", "demo", "prepare", "train", "evaluate", "experiment", "models")
 
 PLUGINS = "imagintalk.commands"
 """Group of entry points; each is a function that adds parsers. So the library need not know who builds on it."""

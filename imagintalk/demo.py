@@ -75,9 +75,9 @@ def demonstrate(pipeline: Pipeline, folder: Path, notify: Notify, seed: int = 0)
     clip, options = Clip(silent), DubOptions(seed=seed)
     result = pipeline.run(clip, options, _between(notify, _DRAWN, _DUBBED))
     speech = result.takes[0].speech
-    comment = provenances(pipeline.store, clip, options, result)[0].comment()
-    write_wav(wav, speech, comment)
-    write_video(silent, clip, speech, dubbed, comment)
+    tags = provenances(pipeline.store, clip, options, result)[0].tags()
+    write_wav(wav, speech, tags)
+    write_video(silent, clip, speech, dubbed, tags)
 
     said = Speech(read_audio(true, SAMPLE_RATE, 0.0, float(result.crops.duration_s)), SAMPLE_RATE)
     times = tuple((word.start_s, word.end_s, word.name) for word in words)

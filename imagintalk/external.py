@@ -1,29 +1,16 @@
-"""Weights that other people publish behind a hub or a download: what they are, whose, and how to get them.
+"""Weights that other people publish behind a hub or a download: what they are, whose, and where they lie.
 
-Nothing here is fetched unasked. A checksum is stated only where the publisher gives one; without, a fetched file is
-taken as it comes, and `External.verified` says so.
+Nothing here is fetched unasked, and nothing here touches the network: `stock.py` brings them.
 """
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-import urllib.error
-import urllib.request
-import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
-from http.client import HTTPException
 from pathlib import Path
 
 import platformdirs
 
 from imagintalk.errors import OptionError, WeightsError
-from imagintalk.provenance import sha256_of
-from imagintalk.types import Notify, Progress
-
-_CHUNK = 1 << 20
-_TIMEOUT_S = 30
 
 HUGGING_FACE = "https://huggingface.co"
 
@@ -37,7 +24,8 @@ class ExternalFile:
     url: str | None
     """None: what is read has no direct download."""
     sha256: str | None = None
-    """As many leading hex digits as the publisher gives; None: none."""
+    """Hex, as those who publish or use the same release state it alike; None: each who prepares it has another."""
+    bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -58,12 +46,19 @@ class External:
 
     @property
     def verified(self) -> bool:
-        """True when every file has a published checksum."""
+        """True when the checksum of every file is known."""
         return all(file.sha256 for file in self.files)
 
+    @property
+    def bytes(self) -> int | None:
+        """Size of the download; None: not known."""
+        sizes = [file.bytes for file in self.files]
+        return None if None in sizes else sum(size for size in sizes if size)
 
-def _from_hub(repository: str, *names: str) -> tuple[ExternalFile, ...]:
-    return tuple(ExternalFile(name, f"{HUGGING_FACE}/{repository}/resolve/main/{name}") for name in names)
+
+def _of_hubert(name: str, sha256: str, size: int) -> ExternalFile:
+    revision = "dba3bb02fda4248b6e082697eee756de8fe8aa8a"
+    return ExternalFile(name, f"{HUGGING_FACE}/facebook/hubert-base-ls960/resolve/{revision}/{name}", sha256, size)
 
 
 _ALL = (
@@ -76,7 +71,8 @@ _ALL = (
             ExternalFile(
                 "encodec_24khz-d7cc33bc.th",
                 "https://dl.fbaipublicfiles.com/encodec/v0/encodec_24khz-d7cc33bc.th",
-                "d7cc33bc",
+                "d7cc33bcf1aad7f2dad9836f36431530744abeace3ca033005e3290ed4fa47bf",
+                93_171_529,
             ),
         ),
     ),
@@ -85,7 +81,15 @@ _ALL = (
         "speech features for content tokens",
         "Apache-2.0",
         f"{HUGGING_FACE}/facebook/hubert-base-ls960",
-        _from_hub("facebook/hubert-base-ls960", "config.json", "pytorch_model.bin", "preprocessor_config.json"),
+        (
+            _of_hubert("config.json", "56be398848bbd9cbc720172b0d45b2f01cac7652f2968f0f31f5faf9f2986acc", 1385),
+            _of_hubert(
+                "pytorch_model.bin", "062249fffb353eab67547a2fbc129f7c31a2f459faf641b19e8fb007cc5c48ad", 377_569_754
+            ),
+            _of_hubert(
+                "preprocessor_config.json", "4a93853b74278b7c769d07f5a861e5d12ceb5db2bced5620d335f87238cb9e86", 213
+            ),
+        ),
     ),
     External(
         "buffalo_l",
@@ -96,6 +100,8 @@ _ALL = (
             ExternalFile(
                 "buffalo_l.zip",
                 "https://github.com/deepinsight/insightface/releases/download/model-zoo/buffalo_l.zip",
+                "80ffe37d8a5940d59a7384c201a2a38d4741f2f3c51eef46ebb28218a7b0ca2f",
+                288_621_354,
             ),
         ),
         unpack=True,
@@ -109,6 +115,8 @@ _ALL = (
             ExternalFile(
                 "20180402-114759-vggface2.pt",
                 "https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9/20180402-114759-vggface2.pt",
+                "281cebca8662831adb987a874bdcb36e73f5b1c6dc5ee5878f305e985625d99b",
+                111_898_327,
             ),
         ),
     ),
@@ -133,7 +141,7 @@ EXTERNAL: dict[str, External] = {external.name: external for external in _ALL}
 
 
 def weights_folder() -> Path:
-    """Where fetched weights lie, one folder per name."""
+    """Where weights of others lie, one folder per name."""
     return Path(platformdirs.user_data_dir("imagintalk")) / "weights"
 
 
@@ -142,47 +150,18 @@ def external_weights(name: str) -> Path:
 
     Raises OptionError for an unknown name, WeightsError with the command that fetches them when they are not there.
     """
-    external = _known(name)
+    external = known_external(name)
     folder = weights_folder() / name
     if is_there(external):
         return folder if external.unpack or len(external.files) > 1 else folder / external.files[0].name
     raise WeightsError(
         f"{folder}: expected the weights {name} ({external.role}), they are not there;"
-        f" get them with `imagintalk weights fetch {name}` (licence: {external.licence})"
+        f" get them with `imagintalk models pull {name}` (licence: {external.licence})"
     )
 
 
-def fetch(name: str, notify: Notify) -> Path:
-    """Download external weights whole into the user's folder, or leave them as they are when they are there.
-
-    Raises OptionError for an unknown name; WeightsError when there is no network, no space, no direct download, or the
-    checksum is wrong: then nothing is left behind. What `notify` raises stops the download alike.
-    """
-    external = _known(name)
-    folder = weights_folder() / name
-    target = folder if external.unpack else folder / external.files[0].name
-    by_hand = f"put it at {target} yourself (see {external.page})"
-    if is_there(external):
-        return external_weights(name)
-    urls = [file.url for file in external.files if file.url is not None]
-    if len(urls) < len(external.files):
-        raise WeightsError(f"{name}: no direct download of what is read; {external.preparation} and {by_hand}")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{name}-") as work:
-            whole = Path(work) / "whole"
-            _download_all(external, urls, whole, notify)
-            shutil.rmtree(folder, ignore_errors=True)
-            whole.rename(folder)
-    except (OSError, HTTPException) as error:
-        reason = f"HTTP {error.code}" if isinstance(error, urllib.error.HTTPError) else str(error)
-        raise WeightsError(
-            f"{name}: cannot be downloaded to {folder} ({reason}); check network and disk space, or {by_hand}"
-        ) from None
-    return external_weights(name)
-
-
-def _known(name: str) -> External:
+def known_external(name: str) -> External:
+    """Raises OptionError with the names that there are."""
     if name not in EXTERNAL:
         raise OptionError(f"weights {name!r} are unknown; expected one of {', '.join(EXTERNAL)}")
     return EXTERNAL[name]
@@ -194,34 +173,3 @@ def is_there(external: External) -> bool:
     if external.unpack:
         return folder.is_dir() and any(folder.iterdir())
     return all((folder / file.name).is_file() for file in external.files)
-
-
-def _download_all(external: External, urls: list[str], folder: Path, notify: Notify) -> None:
-    for index, (file, url) in enumerate(zip(external.files, urls, strict=True)):
-        path = folder / file.name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for share in _download(url, path):
-            notify(Progress(f"fetching {external.name}", (index + share) / len(urls)))
-        came = sha256_of(path)
-        if file.sha256 and not came.startswith(file.sha256):
-            raise WeightsError(f"{url}: expected SHA-256 {file.sha256}, got {came}; fetch it again later")
-        if external.unpack:
-            try:
-                with zipfile.ZipFile(path) as archive:
-                    archive.extractall(folder)
-            except zipfile.BadZipFile:
-                raise WeightsError(f"{url}: expected a zip archive, it is damaged; fetch it again") from None
-            path.unlink()
-
-
-def _download(url: str, path: Path) -> Iterator[float]:
-    """Write what lies at `url` to `path`, yielding the share done."""
-    with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as response, path.open("wb") as out:
-        total = int(response.headers.get("Content-Length") or 0)
-        done = 0
-        while chunk := response.read(_CHUNK):
-            out.write(chunk)
-            done += len(chunk)
-            yield min(done / total, 1.0) if total else 0.0
-        if done < total:
-            raise WeightsError(f"{url}: expected {total} bytes, the connection broke after {done}; fetch it again")

@@ -1,6 +1,7 @@
 """The weights store: a model is a folder with `model.json` and one safetensors file per trained part.
 
-    model.json                        format, name, licences, config, and of each part: file, SHA-256, size, training
+    model.json                        format, name, licences, config, and of each part: file, SHA-256, size, training;
+                                      where it came from, and checksums of what it holds besides
     codec-1a2b3c4d5e6f.safetensors    half precision; named by its content, so that model.json changes over atomically
 
 Models lie inside the package (the embedded default), in the user's data folder, or anywhere by path.
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ EMBEDDED_MODELS = Path(__file__).parent / "weights"
 MODEL_FILE = "model.json"
 _NAME_DIGITS = 12
 """Of the checksum, in the name of a part's file."""
+EXTRAS = ("voices.json",)
+"""Files that a model may have beside its parts; model.json lists their checksums too."""
 
 
 def user_models() -> Path:
@@ -119,6 +122,45 @@ class ModelStore:
         content = {"config": self._card["config"], "parts": {n: f["sha256"] for n, f in self._card["files"].items()}}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
+    def part_sha256(self, part: str) -> str:
+        """Checksum of a part's file. Raises WeightsError when the model has no such part."""
+        return str(self._entry(part)["sha256"])
+
+    @property
+    def checksums(self) -> dict[str, str]:
+        """File name → SHA-256 in hex, of the parts' files and of what the model holds besides."""
+        extras = {name: str(facts["sha256"]) for name, facts in self._card.get("extras", {}).items()}
+        return {str(facts["file"]): str(facts["sha256"]) for facts in self._card["files"].values()} | extras
+
+    @property
+    def bytes(self) -> int:
+        """Size of those files."""
+        return sum(int(f["bytes"]) for f in (*self._card["files"].values(), *self._card.get("extras", {}).values()))
+
+    @property
+    def source(self) -> str:
+        """Where it came from: an address, `by hand`, or nothing where it was trained."""
+        return str(self._card.get("source", ""))
+
+    def checked_files(self) -> Iterator[Path]:
+        """Every file whose checksum the model tells, once it is found right. Raises WeightsError: missing, damaged."""
+        for part in self.parts:
+            yield self.checked_file(part)
+        for name, facts in self._card.get("extras", {}).items():
+            yield _checked(self.folder / name, facts["sha256"], name, "install the model again")
+
+    def enter_extra(self, name: str) -> None:
+        """Enter the checksum of one of EXTRAS as it is now. Raises OutputError."""
+        path = self.folder / name
+        self._card = self._read_card()
+        self._card.setdefault("extras", {})[name] = {"sha256": sha256_of(path), "bytes": path.stat().st_size}
+        self._write_card()
+
+    def enter_source(self, name: str, source: str) -> None:
+        """Enter under which name and from where the model was brought. Raises OutputError."""
+        self._card = self._read_card() | {"name": name, "source": source}
+        self._write_card()
+
     def load_part(self, part: str, module: nn.Module) -> None:
         """Fill a module with a part's weights, in the module's own precision and on its device.
 
@@ -132,13 +174,7 @@ class ModelStore:
     def checked_file(self, part: str) -> Path:
         """The file of a part, once its checksum is found right. Raises WeightsError: missing, or damaged."""
         entry = self._entry(part)
-        path = self.folder / entry["file"]
-        if not path.is_file():
-            raise WeightsError(f"{path}: expected the weights of {part}, the file is missing; {_again(part)}")
-        came = sha256_of(path)
-        if came != entry["sha256"]:
-            raise WeightsError(f"{path}: expected SHA-256 {entry['sha256']}, got {came}: it is damaged; {_again(part)}")
-        return path
+        return _checked(self.folder / entry["file"], entry["sha256"], f"the weights of {part}", _again(part))
 
     def save_part(self, part: str, module: nn.Module, training: Mapping[str, Any]) -> Path:
         """Write a module's weights in half precision and enter them in model.json; the old file stays until then.
@@ -182,17 +218,31 @@ class ModelStore:
             found, files = card["format"], card["files"].values()
             whole = {"name", "config", "licence", "data_licences"} <= card.keys()
             whole = whole and all({"file", "sha256", "bytes", "training"} <= file.keys() for file in files)
+            extras = card.get("extras", {})
+            whole = whole and all({"sha256", "bytes"} <= facts.keys() for facts in extras.values())
+            names = [*extras, *(str(file["file"]) for file in files)] if whole else []
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise WeightsError(f"{self._path}: expected the description of a model: {error!r}") from None
         if found != FORMAT:
             raise WeightsError(f"{self._path}: expected format {FORMAT}, got {found}; update the program")
         if not whole:
             raise WeightsError(f"{self._path}: expected the description of a model, keys are missing; install it again")
+        if any(Path(name).name != name or name == MODEL_FILE for name in names):  # it may come from the network
+            raise WeightsError(f"{self._path}: expected names of files in its own folder, got {', '.join(names)}")
         return dict(card)
 
     def _write_card(self) -> None:
         with whole_file(self._path) as partial:
             partial.write_text(json.dumps(self._card, indent=1), encoding="utf-8")
+
+
+def _checked(path: Path, sha256: str, what: str, again: str) -> Path:
+    if not path.is_file():
+        raise WeightsError(f"{path}: expected {what}, the file is missing; {again}")
+    came = sha256_of(path)
+    if came != sha256:
+        raise WeightsError(f"{path}: expected SHA-256 {sha256}, got {came}: it is damaged; {again}")
+    return path
 
 
 def _again(part: str) -> str:

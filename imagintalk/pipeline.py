@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from imagintalk.adapting.talker import Talker, load_talker
 from imagintalk.config import Guidance
 from imagintalk.device import find_device
 from imagintalk.dubbing.clock import FACE, LIPS, SOUND, SPEECH, VOICE, StageClock
@@ -36,21 +37,23 @@ IDENTITY_FACES = 2
 class Pipeline:
     """A model in memory. Not for use from several threads at once."""
 
-    def __init__(self, store: ModelStore, device: torch.device) -> None:
+    def __init__(self, store: ModelStore, device: torch.device, talker: Talker | None = None) -> None:
         """Raises WeightsError. `load` finds the model and the device by name."""
         self.store = store
-        self.parts = Parts(store, device)
+        self.parts = Parts(store, device, talker)
 
     @classmethod
-    def load(cls, model: str | Path | None = None, device: str = "auto") -> Pipeline:
+    def load(cls, model: str | Path | None = None, device: str = "auto", adapter: str | Path | None = None) -> Pipeline:
         """Load a model by name or folder, the embedded one by default, onto `auto`, `cpu` or `cuda`.
 
+        adapter: file made by `imagintalk adapt` for this model; its talker's lips are read, and its voice is `auto`.
         Raises WeightsError (missing, corrupt, does not fit) and OptionError (device).
         """
         place = find_device(device)
         if place.type == "cuda":
             torch.set_float32_matmul_precision("high")  # TF32: far faster, and finer than the stored half precision
-        return cls(ModelStore(find_model(model or DEFAULT_MODEL)), place)
+        talker = None if adapter is None else load_talker(Path(adapter))
+        return cls(ModelStore(find_model(model or DEFAULT_MODEL)), place, talker)
 
     def dub(
         self,
@@ -89,7 +92,7 @@ class Pipeline:
     def run(self, clip: Clip, options: DubOptions, notify: Notify | None = None) -> DubResult:
         """`dub` with its options in one object."""
         parts, config = self.parts, self.parts.config
-        sampler, guidance = options.sampler_options(config), options.guidance_weights(config)
+        sampler, guidance = options.sampler_options(config), self._guidance(options)
         info = probe(clip.path)
         clip_duration(clip, info)
         clock = StageClock(notify, (VOICE, FACE, LIPS, SPEECH, SOUND))
@@ -129,7 +132,7 @@ class Pipeline:
         """
         parts, config = self.parts, self.parts.config
         options = options or DubOptions()
-        sampler, guidance = options.sampler_options(config), options.guidance_weights(config)
+        sampler, guidance = options.sampler_options(config), self._guidance(options)
         if not 0 <= take < len(result.takes):
             raise OptionError(f"take {take}: expected 0 to {len(result.takes) - 1}")
         duration = result.crops.duration_s
@@ -148,10 +151,15 @@ class Pipeline:
         with clock.stage(SOUND) as report:
             return self._takes(codes, [seed], duration, report)[0]
 
+    def _guidance(self, options: DubOptions) -> Guidance:
+        return options.guidance_weights(self.parts.config, known_voice=self.parts.talker is not None)
+
     def _named_voice(self, wanted: str) -> NDArray[np.float32]:
         return resolve_voice(wanted, None, self.parts.presets, lambda *sound: self.parts.speaker.embed(*sound))
 
     def _style(self, crops: FaceCrops, options: DubOptions, asked_voice: NDArray[np.float32] | None) -> Style:
+        if asked_voice is None and self.parts.talker is not None:
+            asked_voice = self.parts.talker.voice
         if asked_voice is None:
             asked_voice = self.parts.adapter.voice_of(self.parts.identity.embed(crops.face))
         frames50 = len(crops.mouth) * TOKENS_PER_VIDEO_FRAME

@@ -17,7 +17,9 @@ from typing import Any
 
 from imagintalk.console import progress_bar
 from imagintalk.errors import ClipError, ImaginTalkError, OptionError, OutputError, WorkerError
+from imagintalk.media.audio import read_tags
 from imagintalk.media.files import check_place, whole_file
+from imagintalk.provenance import sidecar, sidecar_path
 from imagintalk.types import Progress
 
 from .address import Address
@@ -66,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
         raise OutputError(f"{args.output}: cannot be made ({error.strerror}); choose another folder") from None
     check_place(args.output / RECORD)
     with _some_worker(args) as client:
-        told = Batch(client, args.output / RECORD).run(items)
+        told = Batch(client, args.output / RECORD, args.sidecar).run(items)
     for item, words in (*told.remarks, *told.failures):
         print(words if words.startswith(item.request.path) else f"{item.request.path}: {words}", file=sys.stderr)
     print(f"{told.dubbed} dubbed, {told.skipped} there already, {len(told.failures)} failed")
@@ -171,8 +173,10 @@ class Told:
 class Batch:
     """One run of a batch."""
 
-    def __init__(self, client: Client, record: Path) -> None:
+    def __init__(self, client: Client, record: Path, sidecar: bool = False) -> None:
+        """record: in OUT. sidecar: write how each file was made beside it."""
         self._client, self._record, self._hello = client, record, client.hello()
+        self._sidecar = sidecar
         self._known = _read_record(record)
         self._waiting: deque[tuple[int, Item, str]] = deque()
         self._told = Told()
@@ -201,7 +205,8 @@ class Batch:
                 raise OptionError(item.fault)
             if there and self._name(item) not in self._known:
                 raise OutputError(f"{there[0]} is there already, and no batch made it; remove it or choose another OUT")
-            if len(there) == len(item.outputs) and self._known.get(self._name(item)) == digest:
+            told = not self._sidecar or all(sidecar_path(path).exists() for path in there)
+            if told and len(there) == len(item.outputs) and self._known.get(self._name(item)) == digest:
                 self._told.skipped += 1
                 return
             self._waiting.append((self._submit(item), item, digest))
@@ -238,7 +243,11 @@ class Batch:
         with ExitStack() as stack:
             for take, path in zip(result.takes, item.outputs, strict=True):
                 path.parent.mkdir(parents=True, exist_ok=True)
-                fetch(self._client, self._hello, job, take, stack.enter_context(whole_file(path)))
+                partial = stack.enter_context(whole_file(path))
+                fetch(self._client, self._hello, job, take, partial)
+                if self._sidecar:
+                    told = sidecar(read_tags(partial)["comment"], partial)
+                    stack.enter_context(whole_file(sidecar_path(path))).write_text(told, encoding="utf-8")
         self._told.remarks += [(item, words) for words in (*result.notes, *result.warnings)]
         with self._record.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"output": self._name(item), "request": digest}) + "\n")

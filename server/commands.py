@@ -97,6 +97,7 @@ def _add_batch(subparsers: Any) -> None:
     parser.add_argument("--voice", default="auto", help="as for `imagintalk dub`")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="as for `imagintalk dub`")
     parser.add_argument("--steps", type=int, metavar="N", help="as for `imagintalk dub`")
+    parser.add_argument("--sidecar", action="store_true", help="as for `imagintalk dub`")
     _add_where(parser, "--worker", "a worker on another machine (default: the one on this)")
     parser.set_defaults(run=_later("batch", "run"))
 

@@ -13,6 +13,7 @@ from imagintalk.commands.dub import guidance_weights
 from imagintalk.console import progress_bar, warn
 from imagintalk.dubbing.outputs import Outputs
 from imagintalk.errors import OptionError, WeightsError, WorkerError
+from imagintalk.media.audio import read_tags
 from imagintalk.media.files import whole_file
 from imagintalk.media.mux import write_video
 from imagintalk.media.probe import probe
@@ -32,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     clip_duration(clip, probe(clip.path))
     if args.takes < 1:
         raise OptionError(f"takes {args.takes}: expected 1 or more")
-    outputs = Outputs(clip, args.output, args.takes, args.report)
+    outputs = Outputs(clip, args.output, args.takes, args.report, args.sidecar)
     with asking(args.state, args.worker, args.certificates) as client:
         hello = client.hello()
         _check_same(args, hello)
@@ -47,9 +48,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check_same(args: argparse.Namespace, hello: Hello) -> None:
-    """Model and device are chosen when the worker starts. Raises OptionError."""
+    """Model and device are chosen when the worker starts, and it takes no adapter. Raises OptionError."""
     if not _is_its_model(args.model, hello):
         raise OptionError(f"model {args.model}: the worker has {hello.model}; start it with --model {args.model}")
+    if args.adapter is not None:
+        raise OptionError(f"adapter {args.adapter}: the worker takes none; dub without --worker")
     if args.device != "auto":
         raise OptionError(f"device {args.device}: the worker has its own; start it with --device {args.device}")
 
@@ -111,12 +114,12 @@ def _write(outputs: Outputs, brought: tuple[list[Path], Path | None]) -> None:
     takes, report = brought
     with ExitStack() as stack:
         for path, take in zip(outputs.takes, takes, strict=True):
-            partial = stack.enter_context(whole_file(path))
+            partial, tags = stack.enter_context(whole_file(path)), read_tags(take)
             if path.suffix.lower() == ".wav":
                 partial.write_bytes(take.read_bytes())
-                continue
-            with soundfile.SoundFile(take) as wav:
-                speech = Speech(wav.read(dtype="float32"), wav.samplerate)
-                write_video(outputs.clip.path, outputs.clip, speech, partial, wav.comment)
+            else:
+                speech = Speech(*soundfile.read(take, dtype="float32"))
+                write_video(outputs.clip.path, outputs.clip, speech, partial, tags)
+            outputs.write_sidecar(stack, path, partial, tags["comment"])
         if outputs.report is not None and report is not None:
             stack.enter_context(whole_file(outputs.report)).write_bytes(report.read_bytes())

@@ -51,7 +51,11 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write what was found and done as JSON")
+    parser.add_argument(
+        "--sidecar", action="store_true", help="write how each file was made beside it as well, as FILE.json"
+    )
     parser.add_argument("--model", help="name or folder of the model (default: the embedded one)")
+    parser.add_argument("--adapter", type=Path, metavar="FILE", help="of the talker, made by `imagintalk adapt`")
     parser.set_defaults(run=run)
 
 
@@ -82,12 +86,12 @@ def run(args: argparse.Namespace) -> int:
             guidance=None if args.guidance is None else _guidance(args.guidance),
             threshold=args.threshold,
         )
-        outputs = Outputs(clip, args.output, options.takes, args.report)
+        outputs = Outputs(clip, args.output, options.takes, args.report, args.sidecar)
         from imagintalk.pipeline import Pipeline
 
-        pipeline = Pipeline.load(args.model, args.device)
+        pipeline = Pipeline.load(args.model, args.device, args.adapter)
         result = pipeline.run(clip, options, notify)
-        made = provenances(pipeline.store, clip, options, result)
+        made = provenances(pipeline.store, clip, options, result, pipeline.parts.talker)
         outputs.write(result, made, report(options, result, made))
     for warning in result.warnings:
         warn(warning)

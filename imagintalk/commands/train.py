@@ -35,7 +35,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--published",
         metavar="FILE",
-        help="weights to take, a file or a name of `imagintalk weights list`: lips keeps a front end frozen, codec "
+        help="weights to take, a file or a name of `imagintalk models list`: lips keeps a front end frozen, codec "
         "takes EnCodec's whole (needs a config with seanet at both ends)",
     )
     parser.set_defaults(run=run)

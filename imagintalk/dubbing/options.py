@@ -78,9 +78,10 @@ class DubOptions:
             level_groups=diffusion.level_groups,
         )
 
-    def guidance_weights(self, config: Config) -> Guidance:
+    def guidance_weights(self, config: Config, known_voice: bool = False) -> Guidance:
         """Guidance as asked for, or as the config has it: there, voice and emotion have a weight of their own where one
         was asked for. Those that the face shows are a guess, and to follow it harder costs intelligibility (ours).
+        known_voice: `auto` is no guess, an adapter tells it.
         """
         if isinstance(self.guidance, Guidance):
             return self.guidance
@@ -90,7 +91,7 @@ class DubOptions:
         wants_emotion = any(emotion != AUTO for _, emotion, _ in self.emotion_keys)
         return replace(
             usual,
-            identity=0.0 if self.voice == AUTO else usual.identity,
+            identity=0.0 if self.voice == AUTO and not known_voice else usual.identity,
             emotion=usual.emotion if wants_emotion else 0.0,
         )
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
+from imagintalk.adapting.talker import Talker
 from imagintalk.codec.codec import Codec
 from imagintalk.diffusion.dit import StyleDiT
 from imagintalk.face.expression import ExpressionBackend, expression_backend
@@ -26,12 +27,14 @@ Module = TypeVar("Module", bound=nn.Module)
 class Parts:
     """Trained parts in evaluation mode on one device. Backends of the face and the voice are loaded when first used."""
 
-    def __init__(self, store: ModelStore, device: torch.device) -> None:
-        """Raises WeightsError: a part is missing, corrupt, or does not fit the config."""
+    def __init__(self, store: ModelStore, device: torch.device, talker: Talker | None = None) -> None:
+        """talker: what was learnt of the one who speaks. Raises WeightsError: missing, corrupt, or does not fit."""
         config = store.config
-        self.config, self.device, self._store = config, device, store
+        self.config, self.device, self.talker, self._store = config, device, talker, store
         self.aligner, self.detector = LipAligner(config.lips, config.tokens), ErrorDetector(config.lips)
         self._load("lips", nn.ModuleDict({"aligner": self.aligner, "detector": self.detector}))
+        if talker is not None:
+            talker.apply(self.aligner, store.part_sha256("lips"))
         self.language = self._load("language", TokenLanguageModel(config.language, config.tokens))
         self.adapter = self._load("style", IdentityAdapter(config.style))
         self.diffusion = self._load("diffusion", StyleDiT(config.diffusion, config.codec, config.language.width))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from imagintalk.adapting.talker import Talker
 from imagintalk.dubbing.confidence import confidence
 from imagintalk.dubbing.options import DubOptions
 from imagintalk.errors import ClipError
@@ -18,8 +19,10 @@ from imagintalk.style.voices import load_presets
 from imagintalk.types import Clip, DubResult, Emotion, FaceTrack
 
 
-def provenances(store: ModelStore, clip: Clip, options: DubOptions, result: DubResult) -> list[Provenance]:
-    """How each take was made. Raises ClipError when the clip can no longer be read."""
+def provenances(
+    store: ModelStore, clip: Clip, options: DubOptions, result: DubResult, talker: Talker | None = None
+) -> list[Provenance]:
+    """How each take was made, with which adapter if any. Raises ClipError when the clip can no longer be read."""
     try:
         clip_sha256 = sha256_of(clip.path)
     except OSError as error:
@@ -27,6 +30,7 @@ def provenances(store: ModelStore, clip: Clip, options: DubOptions, result: DubR
     created = now()
     shown = [source for _, source in clip.times] or [clip.start_s, clip.start_s + float(result.crops.duration_s)]
     named = options.voice in (AUTO, *load_presets(store.folder))
+    voice = "adapter" if options.voice == AUTO and talker is not None else options.voice
     return [
         Provenance(
             program_version=program_version(),
@@ -38,8 +42,9 @@ def provenances(store: ModelStore, clip: Clip, options: DubOptions, result: DubR
             seed=take.seed,
             emotion="keyed" if options.emotions else options.emotion,
             intensity=options.intensity,
-            voice=options.voice if named else "recording",
+            voice=voice if named else "recording",
             created=created,
+            adapter_sha256="" if talker is None else talker.sha256,
         )
         for take in result.takes
     ]

@@ -64,7 +64,7 @@ def load_facenet(path: Path) -> Callable[[NDArray[np.uint8]], NDArray[np.float32
 
     Raises WeightsError when the file is missing, damaged, or of another network.
     """
-    fetch = "fetch it again with `imagintalk weights fetch facenet`"
+    fetch = "fetch it again with `imagintalk models pull facenet`"
     if not path.is_file():
         raise WeightsError(f"{path}: expected FaceNet's weights, the file is missing; {fetch}")
     try:

@@ -113,7 +113,7 @@ def _dlib_weights() -> Path:
 def _open_arcface(path: Path) -> Any:
     from insightface.model_zoo.arcface_onnx import ArcFaceONNX  # slow to import, needed only here
 
-    fetch = "fetch it again with `imagintalk weights fetch buffalo_l`"
+    fetch = "fetch it again with `imagintalk models pull buffalo_l`"
     if not path.is_file():
         raise WeightsError(f"{path}: expected ArcFace's weights, the file is missing; {fetch}")
     try:

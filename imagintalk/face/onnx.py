@@ -12,7 +12,7 @@ def open_onnx(path: Path, fetch_name: str) -> Any:
     """An onnxruntime session on the CPU. Raises WeightsError, with the command that fetches the file, without it."""
     import onnxruntime  # slow to import, needed only by backends that are not the default
 
-    fetch = f"fetch it with: imagintalk weights fetch {fetch_name}"
+    fetch = f"fetch it with: imagintalk models pull {fetch_name}"
     if not path.is_file():
         raise WeightsError(f"{path}: weights are missing; {fetch}")
     try:

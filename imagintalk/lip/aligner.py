@@ -43,7 +43,11 @@ class LipAligner(nn.Module):
 
     def forward(self, mouth: Tensor, lengths: Tensor) -> Alignment:
         """Mouth (B, T, side, side) from `crop`, lengths (B,) in video frames."""
-        x = self.temporal(self.dropout(self.project(self.visual(mouth, lengths))), lengths)
+        return self.align(self.visual(mouth, lengths), lengths)
+
+    def align(self, seen: Tensor, lengths: Tensor) -> Alignment:
+        """What `forward` does behind the visual encoder, whose output `seen` (B, T, channels) is, 25 Hz."""
+        x = self.temporal(self.dropout(self.project(seen)), lengths)
         # Each video frame gives its own token frames: no interpolation, so T50 is exactly 2 T and stays in step.
         z = self.upsample(x).unflatten(-1, (TOKENS_PER_VIDEO_FRAME, -1)).flatten(1, 2)
         z = z * valid_frames(lengths * TOKENS_PER_VIDEO_FRAME, z.shape[1])[..., None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from imagintalk.errors import ClipError
 from imagintalk.media.container import open_media, picture_start, readable_packets
 from imagintalk.media.files import whole_file
 from imagintalk.media.times import seconds
+from imagintalk.provenance import TAGS
 from imagintalk.types import Speech
 
 _LEAD_S = 1
@@ -59,18 +61,24 @@ def read_audio(path: Path, rate: int, start_s: float = 0.0, end_s: float | None 
     return np.ascontiguousarray(samples, dtype=np.float32)
 
 
-def write_wav(path: Path, speech: Speech, comment: str = "") -> None:
+def write_wav(path: Path, speech: Speech, tags: Mapping[str, str] | None = None) -> None:
     """Write speech as a WAV file of 16-bit PCM at its own rate, whole or not at all. Raises OutputError.
 
-    comment: what the file says of itself, in its INFO chunk.
+    tags: what the file says of itself in its INFO chunk, by the names of `provenance.TAGS`.
     """
     buffer = io.BytesIO()
     with soundfile.SoundFile(buffer, "w", speech.rate, channels=1, format="WAV", subtype="PCM_16") as wav:
-        if comment:
-            wav.comment = comment
+        for name, value in (tags or {}).items():
+            setattr(wav, name, value)
         wav.write(np.clip(speech.samples, -1, 1))
     with whole_file(path) as partial:
         partial.write_bytes(buffer.getbuffer())
+
+
+def read_tags(path: Path) -> dict[str, str]:
+    """What a WAV file says of itself, by the names of `provenance.TAGS`; empty where it says nothing."""
+    with soundfile.SoundFile(path) as wav:
+        return {name: getattr(wav, name) for name in TAGS}
 
 
 def _decode(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -45,14 +45,14 @@ _AUDIO_BLOCK = 1 << 14
 """Samples handed to the encoder at once."""
 
 
-def write_video(source: Path, clip: Clip, speech: Speech, out: Path, comment: str = "") -> None:
+def write_video(source: Path, clip: Clip, speech: Speech, out: Path, tags: Mapping[str, str] | None = None) -> None:
     """Write `out` with the picture packets of `source` as they are and `speech` as the only sound.
 
     Packets, time stamps and rotation are copied, nothing is encoded again. With a range only its packets are written,
     and the file starts at 0. A picture can only be entered at a key frame: where the range starts between two, the
     picture starts at the key frame before it, and the speech that much later, in sync, after silence. One or two
     pictures behind the range's end stay where the last ones inside cannot be decoded without them.
-    comment: what the file says of itself, in its metadata.
+    tags: what the file says of itself in its metadata, by the names of `provenance.TAGS`.
     Raises OutputError (retimed clip, unknown container, one that cannot hold this picture, cannot be written) and
     ClipError.
     """
@@ -76,7 +76,7 @@ def write_video(source: Path, clip: Clip, speech: Speech, out: Path, comment: st
         with whole_file(out) as partial:
             try:
                 packets = itertools.chain([first], packets)
-                _write(partial, picture, packets, origin, speech, entered - origin, silence, comment)
+                _write(partial, picture, packets, origin, speech, entered - origin, silence, tags or {})
             except (FFmpegError, ValueError) as error:
                 if isinstance(error, OSError):  # of the disk: put into words by whole_file
                     raise
@@ -110,12 +110,11 @@ def _write(
     speech: Speech,
     sound_at: Fraction,
     silence: Fraction,
-    comment: str,
+    tags: Mapping[str, str],
 ) -> None:
     codec, rate = _SOUND[partial.suffix.lower()]
     with av.open(str(partial), "w") as writer:
-        if comment:
-            writer.metadata["comment"] = comment
+        writer.metadata.update(tags)
         copied = writer.add_stream_from_template(picture)
         sound: AudioStream = writer.add_stream(codec, rate=rate)  # type: ignore[assignment]
         sound.layout = "mono"

@@ -25,7 +25,7 @@ class HubertFeatures:
         if not (folder / "config.json").is_file():
             raise WeightsError(
                 f"{folder}: expected a HuBERT model (config.json and weights), found none;"
-                " get it with `imagintalk weights fetch hubert`"
+                " get it with `imagintalk models pull hubert`"
             )
         try:
             self._model = HubertModel.from_pretrained(folder, local_files_only=True).requires_grad_(False)
@@ -33,7 +33,7 @@ class HubertFeatures:
             reason = str(error).splitlines()[0]
             raise WeightsError(
                 f"{folder}: expected a HuBERT model that transformers reads: {reason};"
-                " get it again with `imagintalk weights fetch hubert`"
+                " get it again with `imagintalk models pull hubert`"
             ) from None
         self._model.train(False)
         self._layer = min(_LAYER, self._model.config.num_hidden_layers)

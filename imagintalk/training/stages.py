@@ -25,7 +25,7 @@ from imagintalk.lip.aligner import LipAligner
 from imagintalk.lip.detector import ErrorDetector
 from imagintalk.models import MODEL_FILE, ModelStore
 from imagintalk.refine.language import TokenLanguageModel
-from imagintalk.style.voices import save_presets
+from imagintalk.style.voices import PRESETS_FILE, save_presets
 from imagintalk.tokens.build import build_tokenizer
 from imagintalk.tokens.fit import Utterance, fit_kmeans
 from imagintalk.tokens.kmeans import KMeansTokenizer
@@ -89,7 +89,7 @@ class TrainOptions:
     start_from: Path | None = None
     """Folder of a model whose weights of this stage are where it begins; a run that is resumed goes on from its own."""
     published: str | None = None
-    """Weights to take, a file or a name of `imagintalk weights list`: of stage `lips` a front end, which stays frozen;
+    """Weights to take, a file or a name of `imagintalk models list`: of stage `lips` a front end, which stays frozen;
     of stage `codec` EnCodec's, whole, so that nothing is trained."""
 
 
@@ -158,6 +158,7 @@ def train(stage: str, options: TrainOptions, notify: Notify) -> dict[str, Any]:
             store.save_part(name, module.cpu(), facts)
         if stage == "style":
             save_presets(options.model, preset_voices(prepared, DATA_LICENCES))
+            store.enter_extra(PRESETS_FILE)
         (options.model / f"{stage}.log.jsonl").write_text((folder / "log.jsonl").read_text())
     return facts
 

@@ -10,7 +10,6 @@ import pytest
 
 from imagintalk.cli import COMMANDS, main
 from imagintalk.data.corpora import READERS
-from imagintalk.external import EXTERNAL
 
 HEAVY = ("torch", "mediapipe", "transformers", "numpy", "scipy", "av")
 
@@ -32,7 +31,7 @@ def test_help_names_every_command_and_imports_nothing_heavy() -> None:
         assert f"    {command} " in shown
 
 
-@pytest.mark.parametrize("arguments", [[], ["sing"], ["dub"], ["weights"]])
+@pytest.mark.parametrize("arguments", [[], ["sing"], ["dub"], ["models"]])
 def test_wrong_usage_is_one_line_and_exit_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(arguments)
@@ -60,7 +59,7 @@ def test_a_file_where_a_folder_is_to_be_written(
 
 def test_a_closed_pipe_is_no_traceback() -> None:
     shown = subprocess.run(
-        f"{sys.executable} -m imagintalk weights list | true", shell=True, capture_output=True, text=True, check=False
+        f"{sys.executable} -m imagintalk models list | true", shell=True, capture_output=True, text=True, check=False
     )
     assert shown.stderr == ""
 
@@ -68,26 +67,3 @@ def test_a_closed_pipe_is_no_traceback() -> None:
 def test_importing_the_package_is_light() -> None:
     code = "import imagintalk, sys; print('torch' in sys.modules, imagintalk.ImaginTalkError.__name__)"
     assert python("-c", code).stdout.split() == ["False", "ImaginTalkError"]
-
-
-def test_weights_are_listed_with_what_is_unverified(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["weights", "list"]) == 0
-    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line.startswith("  ")}
-    for name, external in EXTERNAL.items():
-        assert ("unverified" in lines[name]) is not external.verified
-
-
-def test_unknown_weights_list_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["weights", "fetch", "everything"]) == 2
-    assert "encodec-24khz" in capsys.readouterr().err
-
-
-def test_verify_finds_a_changed_file(tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["weights", "verify", str(tiny_model)]) == 0
-    assert capsys.readouterr().out.count("is whole") == 5
-    for path in tiny_model.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    part = next(tmp_path.glob("style-*"))
-    part.write_bytes(part.read_bytes() + b"more")
-    assert main(["weights", "verify", str(tmp_path)]) == 2
-    assert "expected SHA-256" in capsys.readouterr().err

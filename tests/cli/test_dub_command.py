@@ -17,6 +17,7 @@ import pytest
 import soundfile
 
 from imagintalk.cli import main
+from imagintalk.models import ModelStore
 from imagintalk.provenance import STATEMENT, sha256_of
 
 Dub = Callable[..., int]
@@ -73,6 +74,27 @@ def test_wav_and_report(dub: Dub, tmp_path: Path, tiny_model: Path, talking_clip
     assert set(report["timings_s"]) >= {"reading the face", "reading the lips", "imagining the speech"}
     assert isinstance(report["warnings"], list)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.json", "speech.wav"]
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".mp4"])
+def test_sidecars_tell_how_each_take_was_made(
+    suffix: str, dub: Dub, tmp_path: Path, tiny_model: Path, talking_clip: Path
+) -> None:
+    assert dub("-o", tmp_path / f"speech{suffix}", "--sidecar", "--takes", "2", "--seed", "4") == 0
+    for number in (1, 2):
+        path = tmp_path / f"speech_{number}{suffix}"
+        told = json.loads((tmp_path / f"{path.name}.json").read_text())
+        assert told["statement"] == STATEMENT and told["generator"] == "ImaginTalk" and told["program_version"]
+        assert (told["model"], told["model_sha256"]) == ("tiny", ModelStore(tiny_model).sha256)
+        assert (told["seed"], told["emotion"], told["voice"]) == (3 + number, "neutral", "auto")
+        assert (told["clip_sha256"], told["start_s"], told["end_s"]) == (sha256_of(talking_clip), 0.0, 0.4)
+        assert told["file_sha256"] == sha256_of(path)
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_a_report_may_not_have_the_name_of_a_sidecar(dub: Dub, tmp_path: Path) -> None:
+    assert dub("-o", tmp_path / "s.wav", "--sidecar", "--report", tmp_path / "s.wav.json") == 2
+    assert not list(tmp_path.iterdir())
 
 
 def test_takes_are_numbered(dub: Dub, tmp_path: Path) -> None:

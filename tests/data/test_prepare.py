@@ -67,5 +67,5 @@ def test_the_paper_s_faces_need_their_weights(
 ) -> None:
     monkeypatch.setattr("imagintalk.external.weights_folder", lambda: tmp_path)
     recording = Recording("bbaf2n", talking_clip, "s1", "train", has_picture=True)
-    with pytest.raises(WeightsError, match="imagintalk weights fetch buffalo_l"):
+    with pytest.raises(WeightsError, match="imagintalk models pull buffalo_l"):
         prepare_one(recording, tmp_path, ("picture",), load_config("paper").style)

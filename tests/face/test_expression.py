@@ -56,7 +56,7 @@ def test_poster2_runs_from_an_onnx_file(tmp_path: Path, classes: int) -> None:
 
 
 def test_poster2_refuses_what_is_no_poster2(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="imagintalk weights fetch poster2-onnx"):
+    with pytest.raises(WeightsError, match="imagintalk models pull poster2-onnx"):
         Poster2Expression(tmp_path / "none.onnx")
     (tmp_path / "bad.onnx").write_bytes(b"not a network")
     with pytest.raises(WeightsError, match=r"bad\.onnx"):
@@ -67,7 +67,7 @@ def test_poster2_refuses_what_is_no_poster2(tmp_path: Path) -> None:
 
 def test_missing_weights_and_unknown_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("imagintalk.external.weights_folder", lambda: tmp_path)
-    with pytest.raises(WeightsError, match="imagintalk weights fetch poster2-onnx"):
+    with pytest.raises(WeightsError, match="imagintalk models pull poster2-onnx"):
         expression_backend("poster2")
     with pytest.raises(ConfigError, match="expected 'fer' or 'poster2'"):
         expression_backend("smile")

@@ -71,17 +71,17 @@ def test_weights_that_are_missing_or_damaged(
     tmp_path: Path, facenet_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("imagintalk.external.weights_folder", lambda: tmp_path / "empty")
-    with pytest.raises(WeightsError, match="imagintalk weights fetch buffalo_l"):
+    with pytest.raises(WeightsError, match="imagintalk models pull buffalo_l"):
         identity_backend("arcface-facenet")
     with pytest.raises(ConfigError, match="expected 'dlib' or 'arcface-facenet'"):
         identity_backend("nose")
     (tmp_path / "bad").write_bytes(b"no network")
     for arcface in (tmp_path / "none", tmp_path / "bad", arcface_file(tmp_path / "narrow.onnx", 128)):
-        with pytest.raises(WeightsError, match="imagintalk weights fetch buffalo_l"):
+        with pytest.raises(WeightsError, match="imagintalk models pull buffalo_l"):
             ArcFaceFaceNetIdentity(arcface, facenet_file)
     torch.save({"last_bn.weight": torch.zeros(512)}, tmp_path / "other.pt")
     for facenet in (tmp_path / "none", tmp_path / "bad", tmp_path / "other.pt"):
-        with pytest.raises(WeightsError, match="imagintalk weights fetch facenet"):
+        with pytest.raises(WeightsError, match="imagintalk models pull facenet"):
             load_facenet(facenet)
 
 

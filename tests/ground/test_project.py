@@ -13,6 +13,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from imagintalk.models import DEFAULT_MODEL, EMBEDDED_MODELS, ModelStore
+
 
 @pytest.fixture(scope="module")
 def project(repository: Path) -> dict[str, Any]:
@@ -83,3 +85,16 @@ def test_the_top_level_holds_what_it_should(repository: Path) -> None:
         pytest.skip("not a git checkout")
     folders = {path.split("/")[0] for path in listed if "/" in path}
     assert folders <= {"addon", "server", "imagintalk", "tests", "benchmarks", "docs", ".ci"}
+
+
+def test_the_model_card_tells_of_every_part_and_corpus_of_the_shipped_model(repository: Path) -> None:
+    words = (repository / "MODEL_CARD.md").read_text(encoding="utf-8")
+    store = ModelStore(EMBEDDED_MODELS / DEFAULT_MODEL)
+    for part in store.parts:
+        assert f"\n| {part} | " in words
+    names = {"grid": "GRID", "ravdess": "RAVDESS", "speech": "speechocean762", "drawn": "drawn"}
+    for corpus, licence in store.card["data_licences"].items():
+        row = re.search(rf"\n\| {names[corpus]}.*", words)
+        assert row is not None, corpus
+        assert corpus in ("speech", "drawn") or row[0].endswith(f"| {licence} |"), row[0]
+    assert "MODEL_CARD.md" in (store.folder / "README.md").read_text(encoding="utf-8")

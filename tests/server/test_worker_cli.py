@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
 import pytest
 import soundfile
 from pipelines import speech_of
@@ -17,6 +18,7 @@ from served import Start, ask, wait_for
 
 from imagintalk.cli import build_parser, main
 from imagintalk.errors import ImaginTalkError
+from imagintalk.provenance import STATEMENT, sha256_of
 from imagintalk_server.batch import Batch, find_items
 from imagintalk_server.client import Client
 from imagintalk_server.daemon import words_of
@@ -303,8 +305,13 @@ def test_dub_by_the_worker_is_dub_itself(
     assert abs(one - other).max() <= 2
     assert json.loads(report.read_text())["samples"] == len(one) == 9600
     video = tmp_path / "dubbed.mp4"
-    assert main([*common, "-o", str(video), *state]) == 0
-    assert video.stat().st_size > 1000
+    assert main([*common, "-o", str(video), "--sidecar", *state]) == 0
+    told = json.loads((tmp_path / "dubbed.mp4.json").read_text())
+    assert (told["file_sha256"], told["clip_sha256"]) == (sha256_of(video), sha256_of(talking_clip))
+    for path in (there, video):  # what the worker made says how, and so does what is made of it
+        with av.open(str(path)) as reader:
+            assert reader.metadata["comment"].startswith(STATEMENT)
+            assert json.dumps(told["model_sha256"]) in reader.metadata["comment"]
     with Client(worker.address) as client:
         assert [job.cached for job in client.jobs()] == [True, False]
         assert client.jobs()[0].state == DONE
@@ -324,6 +331,13 @@ def test_dub_by_the_worker_is_dub_itself(
         told = capsys.readouterr().err
         assert (len(told.splitlines()), words in told) == (1, True), told
         assert not lost.exists()
+    out = tmp_path / "out"
+    asked = ["batch", str(talking_clip), "-o", str(out), "--steps", "2", "--state", str(worker.settings.state)]
+    assert main(asked) == 0
+    assert main([*asked, "--sidecar"]) == 0
+    told = json.loads((out / "talking.wav.json").read_text())
+    assert told["file_sha256"] == sha256_of(out / "talking.wav")
+    assert (told["statement"], told["clip_sha256"]) == (STATEMENT, sha256_of(talking_clip))
 
 
 def test_dub_without_a_worker_says_how_to_start_one(tmp_path: Path, talking_clip: Path) -> None:

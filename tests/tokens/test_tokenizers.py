@@ -198,13 +198,13 @@ def test_unusable_configs_are_refused(tmp_path: Path) -> None:
         build_tokenizer(TokensConfig("wav2vec", 10))
     with pytest.raises(ConfigError, match="at least 2"):
         build_tokenizer(TokensConfig("mfcc", 1))
-    with pytest.raises(WeightsError, match="imagintalk weights fetch hubert"):
+    with pytest.raises(WeightsError, match="imagintalk models pull hubert"):
         build_tokenizer(TokensConfig("hubert", 10), tmp_path)
 
 
 def test_fetched_hubert_is_found(tmp_path: Path, hubert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("imagintalk.external.weights_folder", lambda: tmp_path)
-    with pytest.raises(WeightsError, match="imagintalk weights fetch hubert"):
+    with pytest.raises(WeightsError, match="imagintalk models pull hubert"):
         build_tokenizer(TokensConfig("hubert", 10))
     shutil.copytree(hubert, tmp_path / "hubert")
     for file in EXTERNAL["hubert"].files:

@@ -139,7 +139,7 @@ def test_a_published_front_end_is_taken_frozen(made_up_cache: Path, tmp_path: Pa
     for name, tensor in VisualEncoder(wide.lips).state_dict().items():
         there = theirs[name.replace("stem.", "frontend3D.", 1)].reshape(tensor.shape)
         assert torch.allclose(stored[f"aligner.visual.{name}"].to(there.dtype), there, atol=1e-3), name
-    with pytest.raises(WeightsError, match="imagintalk weights fetch av-hubert"):
+    with pytest.raises(WeightsError, match="imagintalk models pull av-hubert"):
         train("lips", dataclasses.replace(asked, runs=tmp_path / "other", published="av-hubert"), quiet)
 
 
