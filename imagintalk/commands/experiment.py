@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from imagintalk.experiments.experiment import Experiment
     from imagintalk.experiments.records import Records
 
-NAMES = ("lips", "codec", "detector", "adaln", "style", "steps", "guidance", "data")
+NAMES = ("lips", "codec", "detector", "adaln", "style", "steps", "guidance", "data", "talker")
 ALL = "all"
 DEFAULT_OUTPUT = Path("docs/experiments")
 

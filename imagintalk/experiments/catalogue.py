@@ -8,6 +8,7 @@ from imagintalk.experiments.detector_sweep import DetectorSweep
 from imagintalk.experiments.experiment import Experiment
 from imagintalk.experiments.guidance_sweep import GuidanceSweep
 from imagintalk.experiments.lip_alignment import LipAlignment
+from imagintalk.experiments.new_talker import NewTalker
 from imagintalk.experiments.plain_adaln import PlainAdaLn
 from imagintalk.experiments.sampler_steps import SamplerSteps
 from imagintalk.experiments.style_matrix import StyleMatrix
@@ -23,5 +24,6 @@ EXPERIMENTS: dict[str, Experiment] = {
         SamplerSteps(),
         GuidanceSweep(),
         DataShare(),
+        NewTalker(),
     )
 }

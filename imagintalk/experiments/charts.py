@@ -71,7 +71,7 @@ def draw_panels(path: Path, panels: Sequence[Panel]) -> None:
     for axis, panel in zip(axes, panels, strict=True):
         axis.set_title(panel.title, fontsize=9)
         axis.set_xlabel(panel.x_label, fontsize=8)
-        axis.set_ylabel(panel.y_label, fontsize=8)
+        axis.set_ylabel("" if panel.y_label == panel.title else panel.y_label, fontsize=8)
         axis.tick_params(labelsize=7)
         if isinstance(panel, Matrix):
             _matrix(figure, axis, panel)

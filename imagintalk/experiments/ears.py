@@ -95,7 +95,8 @@ class Ears:
     def emotion(self, sound: Sound) -> NDArray[np.float32]:
         """(7,) unit length, where the emotions lie apart."""
         nothing = np.full(len(Emotion) - 1, np.nan, np.float32)
-        return _or(nothing, lambda: self._emotions.place(sound, SAMPLE_RATE))
+        emotions = self._emotions  # outside: recordings that are missing are no fault of the sound
+        return _or(nothing, lambda: emotions.place(sound, SAMPLE_RATE))
 
     def emotion_asked(self, emotion: Emotion) -> NDArray[np.float32]:
         """(7,) unit length: the middle of the actors' recordings of an emotion."""

@@ -116,8 +116,10 @@ class Lab:
     def style(
         self, clip: Path, voice: NDArray[np.float32] | None = None, emotions: tuple[EmotionKey, ...] = AS_SHOWN
     ) -> Style:
-        """Voice (256,) and emotions asked for; the voice as the face suggests without."""
+        """Voice (256,) and emotions asked for; without a voice the adapter's, or as the face suggests."""
         crops = self.face(clip)
+        if voice is None and self.parts.talker is not None:
+            voice = self.parts.talker.voice
         if voice is None:
             voice = self.keep("voice", clip, lambda: self.parts.adapter.voice_of(self.parts.identity.embed(crops.face)))
         frames50 = len(crops.mouth) * TOKENS_PER_VIDEO_FRAME
@@ -148,7 +150,7 @@ class Lab:
         frames = exact_ratio(len(content.ids) * config.codec.frame_rate, TOKEN_HZ)
         start = torch.full((config.codec.levels, frames), config.codec.codebook_size)
         conditions = conditions_of(self.parts, hidden_of(self.parts, content), style)
-        weights = options.guidance_weights(config) if guidance is None else guidance
+        weights = guidance or options.guidance_weights(config, known_voice=self.parts.talker is not None)
         sampling = options.sampler_options(config)
         return imagine(self.parts, conditions, start, [self.seed], sampling, weights, self.beat)[0]
 

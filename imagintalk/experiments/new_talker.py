@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
-from typing import Protocol
 
+from imagintalk.adapting.adapt import adapt
+from imagintalk.adapting.talker import load_talker
 from imagintalk.data.recording import Recording
 from imagintalk.dubbing.confidence import confidence
 from imagintalk.evaluation.subset import evenly
@@ -15,20 +15,12 @@ from imagintalk.experiments.ears import cosine, fitting
 from imagintalk.experiments.experiment import Experiment, Figures, Report, Row, Unit
 from imagintalk.experiments.lab import Lab
 from imagintalk.experiments.summary import DNSMOS, ESTOI, VOICE, WER, Column, at, line, settings_of, settings_table
-from imagintalk.models import MODEL_FILE
 from imagintalk.pipeline import Pipeline
 
 TALKER = "s4"
 COUNTS = (0, 5, 10, 20, 40)
 """Clips adapted to; 0 is the model as it is. Where there are fewer than the last, it is all of them."""
 HELD_OUT = 10
-
-
-class Adapt(Protocol):
-    """Adapts a model to recordings of one talker."""
-
-    def __call__(self, clips: Sequence[Recording], model: Path, folder: Path, seed: int) -> None:
-        """model: folder of the model to begin with. folder: where the adapted one goes. Raises DataError."""
 
 
 class NewTalker(Experiment):
@@ -38,9 +30,6 @@ class NewTalker(Experiment):
     title = "A new talker"
     question = "How many clips of somebody does the model need before it reads their lips and has their voice?"
     clips = HELD_OUT
-
-    def __init__(self, adapt: Adapt) -> None:
-        self.adapt = adapt
 
     def units(self, lab: Lab, clips: int) -> list[Unit]:
         """Setting after setting, not clip after clip: an adapted model is made once."""
@@ -72,14 +61,18 @@ class NewTalker(Experiment):
         }
 
     def _adapted(self, lab: Lab, grown: Sequence[Recording]) -> Lab:
-        """The lab with the adapted model, which stays in the cache."""
+        """The lab with the adapted model; the adapter stays in the cache."""
         if not grown:
             return lab
-        store = lab.pipeline.store
-        folder = lab.places.cache / "experiments" / f"talker-{store.sha256[:12]}-{lab.seed}-{len(grown)}"
-        if not (folder / MODEL_FILE).exists():
-            self.adapt(grown, store.folder, folder, lab.seed)
-        return Lab(Pipeline(type(store)(folder), lab.parts.device), lab.places, lab.seed, lab.steps)
+        pipeline, folder = lab.pipeline, lab.places.cache / "experiments"
+        path = folder / f"{TALKER}-{len(grown)}-of-lips-{pipeline.store.part_sha256('lips')[:12]}.safetensors"
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            paths = [recording.path for recording in grown]
+            adapt(pipeline.store, pipeline.parts, paths, lambda progress: lab.beat(progress.fraction)).save(path)
+        adapted = Lab(Pipeline(pipeline.store, lab.parts.device, load_talker(path)), lab.places, lab.seed, lab.steps)
+        adapted.ears = lab.ears
+        return adapted
 
     def report(self, rows: Sequence[Row]) -> Report:
         settings = settings_of(rows)

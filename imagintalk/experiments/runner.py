@@ -8,8 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from imagintalk.errors import DataError
-from imagintalk.evaluation.attempt import attempt
+from imagintalk.errors import ClipError, DataError, FaceError
 from imagintalk.experiments.charts import draw_panels
 from imagintalk.experiments.experiment import Experiment, Report
 from imagintalk.experiments.lab import Lab
@@ -21,15 +20,19 @@ from imagintalk.types import Notify, Progress
 def run_units(experiment: Experiment, lab: Lab, clips: int, records: Records, notify: Notify) -> None:
     """Measure what is missing, one unit after the other; each is kept at once. `notify` may raise Cancelled.
 
-    A unit that fails as a clip may fail counts as `experiment.if_failed`. Raises DataError, OutputError, Cancelled.
+    A clip that cannot be dubbed counts as `experiment.if_failed`; every other error stops the run, because it would
+    come with each unit. Raises DataError, OutputError, Cancelled.
     """
     units = experiment.units(lab, clips)
     left = [unit for unit in units if not records.has(unit.clip, unit.setting)]
     for count, unit in enumerate(left, len(units) - len(left)):
         lab.beat = _part(notify, f"{experiment.name}: {unit.clip} {unit.setting}", count, len(units))
         lab.beat(0.0)
-        figures, failure = attempt(unit.measure, experiment.if_failed, Path(unit.clip))
-        records.add(unit.clip, unit.setting, {**figures, **({"failure": failure} if failure else {})})
+        try:
+            figures = unit.measure()
+        except (ClipError, FaceError) as error:
+            figures = {**experiment.if_failed, "failure": str(error)}
+        records.add(unit.clip, unit.setting, figures)
     notify(Progress(experiment.name, 1.0))
 
 

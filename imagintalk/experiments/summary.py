@@ -42,8 +42,12 @@ def known(rows: Sequence[Row], figure: str) -> list[float]:
 
 
 def mean_of(rows: Sequence[Row], figure: str) -> Interval:
-    """Over rows; one row a clip, so that the interval is one over clips."""
-    return interval(known(rows, figure))
+    """Over clips; several rows of one clip count as their mean."""
+    by_clip: dict[str, list[Row]] = {}
+    for row in rows:
+        by_clip.setdefault(row["clip"], []).append(row)
+    of_clips = [known(of_clip, figure) for of_clip in by_clip.values()]
+    return interval([float(np.mean(values)) for values in of_clips if values])
 
 
 def settings_table(

@@ -13,7 +13,7 @@ from imagintalk.experiments.experiment import Row
 from imagintalk.experiments.guidance_sweep import WEIGHTS
 from imagintalk.experiments.lip_alignment import confusion, majority
 from imagintalk.experiments.style_matrix import similarities
-from imagintalk.experiments.summary import best
+from imagintalk.experiments.summary import best, mean_of
 
 
 def test_lips_that_are_read_right_are_right_in_every_table() -> None:
@@ -89,6 +89,12 @@ def test_steps_and_shares_are_drawn_over_their_numbers() -> None:
     report = EXPERIMENTS["data"].report(shares)
     assert report.tables[0].rows[1] == ("1/4", "184", "18.4%", "50.0%", "0.400", "3.000")
     assert report.notes[0].startswith("9 steps")
+
+
+def test_rows_of_one_clip_count_as_their_mean() -> None:
+    rows: list[Row] = [{"clip": "one", "x": 1.0}, {"clip": "one", "x": 3.0}, {"clip": "two", "x": None}]
+    found = mean_of([*rows, {"clip": "three", "x": 8.0}], "x")
+    assert (found.mean, found.count) == (5.0, 2)
 
 
 def test_nothing_known_never_wins() -> None:

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from imagintalk.errors import Cancelled, DataError, FaceError
 from imagintalk.experiments.charts import Lines
+from imagintalk.experiments.ears import Ears
 from imagintalk.experiments.experiment import Experiment, Figures, Report, Row, Unit
 from imagintalk.experiments.lab import Lab
 from imagintalk.experiments.records import Records
@@ -91,6 +93,22 @@ def test_the_report_tells_command_figures_and_failures_and_is_the_same_when_draw
     assert picture is not None and picture.std() > 0
     write_report(experiment, Records(tmp_path / "counting.jsonl"), tmp_path)
     assert (tmp_path / "counting.md").read_text() == told
+
+
+def test_what_is_no_fault_of_the_clip_stops_the_run(tmp_path: Path, lab: Lab) -> None:
+    with pytest.raises(DataError, match="ravdess"):
+        Ears(lab.places.data, lab.places.cache).emotion(np.zeros(24_000, np.float32))
+
+    class Broken(Counting):
+        def units(self, lab: Lab, clips: int) -> list[Unit]:
+            def measure() -> Figures:
+                raise DataError("nothing to learn from")
+
+            return [Unit("one", "a", measure)]
+
+    with pytest.raises(DataError, match="nothing to learn from"):
+        run_units(Broken(), lab, 1, begun(tmp_path), quiet)
+    assert not Records(tmp_path / "counting.jsonl").rows
 
 
 def test_nothing_measured_is_one_line(tmp_path: Path) -> None:

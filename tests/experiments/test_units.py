@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +21,6 @@ from imagintalk.experiments.degraded import CONDITIONS, FRAMES_DROPPED, OCCLUDED
 from imagintalk.experiments.detector_sweep import DetectorSweep, drift
 from imagintalk.experiments.experiment import Experiment, Figures
 from imagintalk.experiments.lab import Lab
-from imagintalk.experiments.new_talker import NewTalker
 from imagintalk.experiments.plain_adaln import PlainAdaLn, turning, without_time
 from imagintalk.experiments.style_matrix import StyleMatrix
 from imagintalk.experiments.visemes import NAMES, viseme_of
@@ -144,21 +141,16 @@ def test_the_config_s_own_weights_are_spoken_once(lab: Lab) -> None:
     assert first is second
 
 
-def test_a_new_talker_s_model_is_adapted_once_and_speaks_for_those_held_out(lab: Lab) -> None:
-    """The adapted model is the same one, so it does the same."""
-    calls: list[list[str]] = []
-
-    def adapt(clips: Sequence[Recording], model: Path, folder: Path, seed: int) -> None:
-        calls.append([clip.stem for clip in clips])
-        shutil.copytree(model, folder)
-
-    units = NewTalker(adapt).units(lab, 10)
+def test_a_new_talker_s_model_is_adapted_once_and_has_the_talker_s_voice(lab: Lab) -> None:
+    units = EXPERIMENTS["talker"].units(lab, 10)
     assert [(unit.setting, unit.clip) for unit in units] == [
         (count, clip) for count in ("0", "4") for clip in ("bbaf2n", "bbaa2n")
     ]
-    before, *_, after = (units[0].measure(), units[3].measure(), units[2].measure())
-    assert before == pytest.approx(after, nan_ok=True)
-    assert calls == [["bbab2n", "bbac2n", "bbad2n", "bbae2n"]]
+    before, after = units[0].measure(), units[2].measure()
+    assert after["tokens"] > before["tokens"], "the clips adapted to are copies of the one held out"
+    [adapter] = (lab.places.cache / "experiments").glob("s4-4-*.safetensors")
+    written = adapter.stat().st_mtime_ns
+    assert units[3].measure() == pytest.approx(after, nan_ok=True) and adapter.stat().st_mtime_ns == written
 
 
 @pytest.mark.parametrize(("symbol", "viseme"), [("b", "p b m"), ("t͡ʃ", "sh ch j"), ("aɪ", "a"), ("oʊ", "o oo")])
