@@ -42,6 +42,7 @@ class Material:
     """Folder of drawn clips."""
     recognisers: Mapping[str, Recogniser]
     """By name; rows are judged by the first."""
+    emotion: EmotionEar
     split: Split = "test"
     limit: int | None = None
 
@@ -67,9 +68,9 @@ def measure(subjects: Subjects, material: Material, rows: tuple[str, ...], notif
 
 
 def _emotion(subjects: Subjects, material: Material, notify: Notify) -> Result:
-    trained = [r for r in material.ravdess if r.split == "train"]
-    ear = EmotionEar()
-    accuracy = ear_accuracy(ear, [r for r in material.ravdess if r.split == "test"], subjects.resynthesise, notify)
+    trained, tested = ([r for r in material.ravdess if r.split == split] for split in ("train", "test"))
+    ear = material.emotion
+    accuracy = ear_accuracy(ear, tested, subjects.resynthesise, notify)
     signs = clear_signs(actors_prosody(trained, notify))
     return emotion_row(material.grid, subjects.speak_with, ear, accuracy, signs, material.limit or 10, notify)
 

@@ -99,9 +99,9 @@ class Measured:
 class Meters:
     """Measures pairs; holds the networks that some meters are."""
 
-    def __init__(self, recognisers: Mapping[str, Recogniser]) -> None:
-        """recognisers: by the names of `evaluation.recognisers`. Raises WeightsError."""
-        self._speaker, self._emotion, self._recognisers = SpeakerEncoder(), EmotionEar(), recognisers
+    def __init__(self, recognisers: Mapping[str, Recogniser], emotion: EmotionEar) -> None:
+        """recognisers: by the names of `evaluation.recognisers`."""
+        self._speaker, self._emotion, self._recognisers = SpeakerEncoder(), emotion, recognisers
 
     def measure(self, pair: Pair) -> Measured:
         """Raises DataError when either sound is empty, not finite, or the true one holds too little speech."""

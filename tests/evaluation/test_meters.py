@@ -4,6 +4,7 @@ import pytest
 from imagintalk.drawn.sentence import GridSentence
 from imagintalk.drawn.voice import speak
 from imagintalk.errors import DataError, VoiceError
+from imagintalk.evaluation.ears.emotion import EmotionEar
 from imagintalk.evaluation.ears.slots import SlotRecogniser
 from imagintalk.evaluation.intelligibility import estoi
 from imagintalk.evaluation.meters import METERS, Meters, Pair, level_error, pitch_error, wer
@@ -109,7 +110,7 @@ def test_too_little_voice_is_an_error(encoder: SpeakerEncoder, samples: np.ndarr
 
 @pytest.fixture(scope="module")
 def meters() -> Meters:
-    return Meters({SLOTS: SlotRecogniser()})
+    return Meters({SLOTS: SlotRecogniser()}, EmotionEar())
 
 
 def measure(meters: Meters, true: np.ndarray, made: np.ndarray, said: str = "") -> dict[str, float]:

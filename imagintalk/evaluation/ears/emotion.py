@@ -1,7 +1,7 @@
 """Names the emotion in a voice, and says how alike two recordings feel. Ours.
 
 A small network over `emotion_features`, trained on RAVDESS's train split as recorded, through the project's codec, and
-with other vocal tracts, filters, speeds and noise. Its weights carry RAVDESS's licence (CC BY-NC-SA 4.0). It has heard
+by others of other sizes, through filters, in noise. Its weights carry RAVDESS's licence (CC BY-NC-SA 4.0). It has heard
 two sentences only, acted; how far it can be trusted with others, its accuracy on actors that it does not know tells.
 """
 
