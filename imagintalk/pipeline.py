@@ -164,7 +164,7 @@ class Pipeline:
         self, crops: FaceCrops, options: DubOptions, asked_voice: tuple[NDArray[np.float32], VoicePrompt | None] | None
     ) -> Style:
         if asked_voice is None and self.parts.talker is not None:
-            asked_voice = self.parts.talker.voice, None
+            asked_voice = self.parts.talker.voice, self.parts.talker.prompt
         if asked_voice is None:
             asked_voice = self.parts.adapter.voice_of(self.parts.identity.embed(crops.face)), None
         c_id, prompt = asked_voice
