@@ -27,7 +27,7 @@ FRACTIONS = (0.1, 0.25, 0.5)
 OTHER_ROUNDS = (1, 2, 8)
 NEVER = -1.0
 """A similarity below every other: nothing is refilled."""
-BETWEEN = " | "
+BETWEEN = ", "
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from imagintalk.experiments.lab import Lab
 from imagintalk.experiments.summary import DNSMOS, ESTOI, WER, Column, at, line, settings_of, settings_table
 
 STEPS = (1, 2, 4, 8, 16, 32, 64, 128)
-BETWEEN = " | "
+BETWEEN = ", "
 
 
 class SamplerSteps(Experiment):
@@ -24,7 +24,7 @@ class SamplerSteps(Experiment):
     name = "steps"
     title = "Samplers and steps"
     question = "How many steps does each sampler need, and what do they cost?"
-    clips = 4
+    clips = 3
 
     def units(self, lab: Lab, clips: int) -> list[Unit]:
         return [

@@ -22,7 +22,7 @@ from imagintalk.types import Emotion
 
 VOICES = 4
 EMOTIONS = (Emotion.NEUTRAL, Emotion.HAPPY, Emotion.SAD, Emotion.ANGRY)
-BETWEEN = " | "
+BETWEEN = ", "
 DIGITS = 4
 MEASURES = ("voice", "emotion")
 

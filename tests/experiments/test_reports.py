@@ -41,7 +41,7 @@ def test_the_detector_s_best_rule_is_the_one_of_fewest_errors() -> None:
         for condition in CONDITIONS:
             for name, wrong in (("off", 40.0), ("fixed 0.5", 20.0), ("fixed 0.9", 60.0)):
                 figures = {"WER": wrong, "masked": 0.5, "broken": 0.1, "mended": 0.2, "before": 0.3, "after": None}
-                rows.append({"clip": clip, "setting": f"{condition} | {name}", **figures})
+                rows.append({"clip": clip, "setting": f"{condition}, {name}", **figures})
     report = EXPERIMENTS["detector"].report(rows)
     assert report.notes[0] == "lowest WER over all footage: fixed 0.5"
     errors, drifts = report.tables
@@ -56,12 +56,12 @@ def test_voice_and_emotion_that_are_apart_are_found_to_be() -> None:
         for v, voice in enumerate("ab"):
             for e, emotion in enumerate(("happy", "sad")):
                 figures = {"voice": np.eye(2)[v].tolist(), "emotion": np.eye(2)[e].tolist(), "to the voice": 1.0}
-                rows.append({"clip": clip, "setting": f"{voice} | {emotion}", **figures})
+                rows.append({"clip": clip, "setting": f"{voice}, {emotion}", **figures})
     report = EXPERIMENTS["style"].report(rows)
     assert [row[1:] for row in report.tables[0].rows] == [("1 ± 0", "0 ± 0"), ("0 ± 0", "1 ± 0"), ("0 ± 0", "0 ± 0")]
     assert isinstance(report.panels[0], Matrix) and len(report.panels[0].values) == 4
     rows[0]["voice"] = [None, None]
-    assert np.isnan(similarities(rows, ["a | happy"], "voice")[0]).all()
+    assert np.isnan(similarities(rows, ["a, happy"], "voice")[0]).all()
 
 
 def test_guidance_is_judged_by_what_it_steers() -> None:
@@ -76,7 +76,7 @@ def test_guidance_is_judged_by_what_it_steers() -> None:
 
 def test_steps_and_shares_are_drawn_over_their_numbers() -> None:
     steps: list[Row] = [
-        {"clip": "one", "setting": f"euler | {n}", "WER": 1.0, "ESTOI": 0.1, "DNSMOS": 2.0, "seconds": n / 10}
+        {"clip": "one", "setting": f"euler, {n}", "WER": 1.0, "ESTOI": 0.1, "DNSMOS": 2.0, "seconds": n / 10}
         for n in (1, 2, 4, 8, 16, 32, 64, 128)
     ]
     seconds = EXPERIMENTS["steps"].report(steps).panels[3]

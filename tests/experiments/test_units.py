@@ -77,11 +77,11 @@ def test_each_condition_changes_the_picture_in_its_own_way(lab: Lab, tmp_path: P
 
 
 def test_a_rule_that_masks_all_and_one_that_masks_nothing(lab: Lab) -> None:
-    none = measured(DetectorSweep(), lab, "clean | off")
+    none = measured(DetectorSweep(), lab, "clean, off")
     assert none["masked"] == none["broken"] == none["mended"] == 0 and np.isnan(none["before"])
-    all_of_them = measured(DetectorSweep(), lab, "clean | fixed 1")
+    all_of_them = measured(DetectorSweep(), lab, "clean, fixed 1")
     assert all_of_them["masked"] > 0.99 and 0 <= all_of_them["WER"] <= 200
-    assert measured(DetectorSweep(), lab, "clean | adaptive 0.25")["masked"] == pytest.approx(0.25, abs=0.01)
+    assert measured(DetectorSweep(), lab, "clean, adaptive 0.25")["masked"] == pytest.approx(0.25, abs=0.01)
 
 
 def test_drift_counts_what_is_broken_and_mended() -> None:
@@ -125,12 +125,12 @@ def test_plain_style_has_no_time_and_the_same_mean(lab: Lab) -> None:
 
 
 def test_each_style_gives_a_voice_and_an_emotion(lab: Lab) -> None:
-    found = measured(StyleMatrix(), lab, "a | angry")
+    found = measured(StyleMatrix(), lab, "a, angry")
     assert len(found["voice"]) == 256 and len(found["emotion"]) == 7
     assert -1 <= found["to the voice"] <= 1 or np.isnan(found["to the voice"])
 
 
-@pytest.mark.parametrize("setting", ["remasking | 1", "confidence | 2", "halton | 4"])
+@pytest.mark.parametrize("setting", ["remasking, 1", "confidence, 2", "halton, 4"])
 def test_every_sampler_speaks_at_any_number_of_steps(setting: str, lab: Lab) -> None:
     found = measured(EXPERIMENTS["steps"], lab, setting)
     assert found["seconds"] > 0 and 1 <= found["DNSMOS"] <= 5
