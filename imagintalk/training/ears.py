@@ -26,7 +26,7 @@ from imagintalk.training.stages import DATA_LICENCES, codec_key
 from imagintalk.types import Notify, Progress
 
 RECIPES = {"slots": SLOTS_RECIPE, "emotion": EMOTION_RECIPE}
-STAGES = {"slots": SlotsStage, "emotion": EmotionStage}
+STAGES: dict[str, type[SlotsStage] | type[EmotionStage]] = {"slots": SlotsStage, "emotion": EmotionStage}
 MATERIAL = {"slots": "GRID's sentences", "emotion": "acted emotions (RAVDESS)"}
 
 
@@ -63,7 +63,7 @@ def train_ear(ear: str, options: EarOptions, notify: Notify) -> dict[str, Any]:
     if options.steps is not None:
         recipe = dataclasses.replace(recipe, steps=options.steps)
     torch.manual_seed(options.seed)
-    stage: SlotsStage | EmotionStage = STAGES[ear](examples, codec, codes, notify, recipe)
+    stage = STAGES[ear](examples, codec, codes, notify, recipe)
     run = Run(stage, RunOptions(options.runs / ear, options.seed, options.device, options.precision))
     run.train(notify)
     run.load_best()
