@@ -63,7 +63,7 @@ def train_ear(ear: str, options: EarOptions, notify: Notify) -> dict[str, Any]:
     if options.steps is not None:
         recipe = dataclasses.replace(recipe, steps=options.steps)
     torch.manual_seed(options.seed)
-    stage = STAGES[ear](examples, codec, codes, notify, recipe)
+    stage: SlotsStage | EmotionStage = STAGES[ear](examples, codec, codes, notify, recipe)
     run = Run(stage, RunOptions(options.runs / ear, options.seed, options.device, options.precision))
     run.train(notify)
     run.load_best()
