@@ -5,6 +5,9 @@ that loudness follows the mouth at all (the correlation). What it cannot: whethe
 sounds are loud behind a narrow mouth and silent behind an open one; nor the offset of single words; nor anything of a
 clip in which the mouth hardly moves, where the best lag is chance. So a true recording does not score 0 either: read a
 figure beside that of the recordings. It is not SyncNet's LSE-C or LSE-D, whose weights no package carries.
+
+Of three GRID recordings shifted by 0.1 to 0.3 s, two told nearly every shift to 0.01 s (correlation 0.65 and 0.83); of
+the third, with a correlation of 0.43, every lag was chance.
 """
 
 from __future__ import annotations
@@ -28,6 +31,8 @@ from imagintalk.types import Clip
 LARGEST_LAG_S = 0.4
 SMOOTHED_S = 0.08
 """Hann window over both; the mouth is seen at 25 fps only."""
+LOUD_DB = 25.0
+"""Below the loudest; what is quieter is as silent as silence, or breath and room would count as much as vowels."""
 LEAST_S = 1.0
 """Of clip that overlaps at the largest lag; of less no correlation is told."""
 
@@ -67,7 +72,8 @@ def lip_sync(opening: NDArray[np.float64], samples: NDArray[np.float32], rate: i
     """
     if len(samples) / rate < LEAST_S + LARGEST_LAG_S:
         return LipSync(float("nan"), float("nan"))
-    loud = _smooth(levels(samples, rate))
+    decibels = levels(samples, rate)
+    loud = _smooth(np.maximum(decibels, decibels.max() - LOUD_DB))
     times = (np.arange(len(loud)) + 0.5) * STEP_S
     wide = _smooth(np.interp(times, (np.arange(len(opening)) + 0.5) / VIDEO_FPS, opening))
     farthest = round(LARGEST_LAG_S / STEP_S)
