@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 ROWS = ("codec", "tokens", "lips", "drawn", "emotion", "voice", "length", "speed")
+RECOGNISERS = ("slots", "pocketsphinx", "Whisper")
 THRESHOLDS = (-1.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95)
 
 
@@ -32,6 +33,16 @@ def add_parser(subparsers: Any) -> None:
         "--stages",
         action="store_true",
         help="also all meters of recording, codec, own tokens and lips, beside each other",
+    )
+    parser.add_argument(
+        "--recognisers",
+        nargs="+",
+        choices=RECOGNISERS,
+        metavar="NAME",
+        help=f"of {' '.join(RECOGNISERS)}; the first of these judges (default: all, Whisper where it is installed)",
+    )
+    parser.add_argument(
+        "--ears", type=Path, metavar="FOLDER", help="of `imagintalk train slots` and `emotion` (default: the embedded)"
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("-o", "--output", type=Path, default=Path("evaluation"), help="default: %(default)s")
@@ -59,11 +70,13 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from imagintalk.console import progress_bar
+    from imagintalk.evaluation.ears.emotion import EmotionEar
+    from imagintalk.evaluation.ears.store import EMBEDDED
     from imagintalk.evaluation.evaluate import results_table, write_results
     from imagintalk.evaluation.measure import Material, measure
     from imagintalk.evaluation.meters import Meters
     from imagintalk.evaluation.pairs import scores_table, write_scores
-    from imagintalk.evaluation.recogniser import GrammarRecogniser
+    from imagintalk.evaluation.recognisers import open_recognisers
     from imagintalk.evaluation.sensitivity import sensitivity_table, threshold_sensitivity
     from imagintalk.evaluation.stages import score_stages
     from imagintalk.evaluation.subjects import Subjects
@@ -72,7 +85,9 @@ def run(args: argparse.Namespace) -> int:
     from imagintalk.pipeline import Pipeline
 
     args.output.mkdir(parents=True, exist_ok=True)
-    material = Material(args.data, args.drawn, args.output, args.split, args.limit)
+    ears = args.ears or EMBEDDED
+    recognisers, emotion = open_recognisers(args.recognisers, ears), EmotionEar(ears)
+    material = Material(args.data, args.drawn, recognisers, emotion, args.split, args.limit)
     console = Console()
     with progress_bar() as notify:
         pipeline = Pipeline.load(args.model, args.device)
@@ -83,10 +98,10 @@ def run(args: argparse.Namespace) -> int:
         found = None
         if args.thresholds:
             clips = evenly(material.grid, args.limit or 20)
-            found = threshold_sensitivity(clips, THRESHOLDS, subjects.speak_at, GrammarRecogniser(), notify)
+            found = threshold_sensitivity(clips, THRESHOLDS, subjects.speak_at, recognisers, notify)
         stages = None
         if args.stages:
-            stages = score_stages(subjects, evenly(material.grid, args.limit), Meters(), notify)
+            stages = score_stages(subjects, evenly(material.grid, args.limit), Meters(recognisers, emotion), notify)
     table.print_to(console)
     for result in results:
         for note in result.notes:
@@ -108,13 +123,18 @@ def _score(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from imagintalk.console import progress_bar
+    from imagintalk.evaluation.ears.emotion import EmotionEar
+    from imagintalk.evaluation.ears.store import EMBEDDED
     from imagintalk.evaluation.meters import Meters
     from imagintalk.evaluation.pairs import Groups, find_pairs, score_pairs, scores_table, write_scores
+    from imagintalk.evaluation.recognisers import open_recognisers
     from imagintalk.evaluation.subset import evenly
 
     pairs = evenly(find_pairs(args.reference, args.generated), args.limit)
+    ears = args.ears or EMBEDDED
+    meters = Meters(open_recognisers(args.recognisers, ears), EmotionEar(ears))
     with progress_bar() as notify:
-        groups: Groups = {args.generated.name: score_pairs(pairs, Meters(), notify)}
+        groups: Groups = {args.generated.name: score_pairs(pairs, meters, notify)}
     table = scores_table("Scores", groups)
     table.print_to(Console())
     args.output.mkdir(parents=True, exist_ok=True)

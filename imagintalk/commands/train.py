@@ -9,28 +9,34 @@ from typing import Any
 from imagintalk.commands.prepare import DEFAULT_CACHE
 
 STAGES = ("codec", "tokens", "language", "lips", "style", "diffusion")
+EARS = ("slots", "emotion")
+"""What `imagintalk evaluate` listens with: no parts of a model."""
 
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "train",
         help="train one stage",
-        description="Train one stage of a model, in this order: " + ", ".join(STAGES) + ". A stopped run goes on where "
+        description="Train one stage of a model, in this order: " + ", ".join(STAGES) + ". Or an ear of "
+        "`imagintalk evaluate`: " + ", ".join(EARS) + ". A stopped run goes on where "
         "it stopped. On several GPUs: `accelerate launch -m imagintalk train STAGE …`.",
     )
-    parser.add_argument("stage", choices=STAGES)
+    parser.add_argument("stage", choices=(*STAGES, *EARS))
     parser.add_argument("--config", default="small", help="tiny, small, paper or a YAML file (default: %(default)s)")
     parser.add_argument(
         "--cache", type=Path, default=DEFAULT_CACHE, help="of `imagintalk prepare` (default: %(default)s)"
     )
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="checkpoints and curves (default: %(default)s)")
-    parser.add_argument("--model", type=Path, help="folder of the model (default: models/<config>)")
+    parser.add_argument("--model", type=Path, help="the model's folder (default: models/<config>, of ears models/ears)")
     parser.add_argument("--steps", type=int, help="instead of the recipe's")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--precision", choices=("bf16", "no"), default="bf16")
     parser.add_argument(
-        "--start-from", type=Path, metavar="MODEL", help="folder of a model whose weights of this stage are trained on"
+        "--start-from",
+        type=Path,
+        metavar="MODEL",
+        help="folder of a model whose weights of this stage are trained on; of ears, whose codec they also hear",
     )
     parser.add_argument(
         "--published",
@@ -43,6 +49,8 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train one stage. Raises DataError, WeightsError, ConfigError, OptionError."""
+    if args.stage in EARS:
+        return _train_ear(args)
     from imagintalk.config import load_config
     from imagintalk.console import progress_bar
     from imagintalk.training.stages import TrainOptions, train
@@ -64,4 +72,25 @@ def run(args: argparse.Namespace) -> int:
     with progress_bar() as notify:
         facts = train(args.stage, options, notify)
     print(f"{args.stage}: stored in {model}; " + ", ".join(f"{k} {v}" for k, v in facts.items() if k != "recipe"))
+    return 0
+
+
+def _train_ear(args: argparse.Namespace) -> int:
+    from imagintalk.console import progress_bar
+    from imagintalk.training.ears import EarOptions, train_ear
+
+    folder = args.model or Path("models") / "ears"
+    options = EarOptions(
+        args.cache,
+        args.runs,
+        folder,
+        steps=args.steps,
+        seed=args.seed,
+        device=args.device,
+        precision=args.precision,
+        start_from=args.start_from,
+    )
+    with progress_bar() as notify:
+        facts = train_ear(args.stage, options, notify)
+    print(f"{args.stage}: stored in {folder}; " + ", ".join(f"{name} {value}" for name, value in facts.items()))
     return 0

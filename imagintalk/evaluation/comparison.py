@@ -1,8 +1,8 @@
-"""Made speech beside the recording of the same clip: what a recogniser hears in both, and ESTOI."""
+"""Made speech beside the recording of the same clip: what recognisers hear in both, and ESTOI."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,17 +24,25 @@ Speak = Callable[[Recording], Speech]
 
 
 @dataclass(frozen=True)
+class Hearing:
+    """What one recogniser hears of one clip."""
+
+    heard_true: str
+    """Words in the recording."""
+    heard: str
+    """Words in the made speech."""
+    true_errors: WordErrors
+    errors: WordErrors
+
+
+@dataclass(frozen=True)
 class Comparison:
     """One clip."""
 
     stem: str
     said: str
-    heard_true: str
-    """Words that the recogniser hears in the recording."""
-    heard: str
-    """Words that it hears in the made speech."""
-    true_errors: WordErrors
-    errors: WordErrors
+    hearings: Mapping[str, Hearing]
+    """By the recogniser's name."""
     estoi: float
     failure: str = ""
     """Why no speech was made; then silence is what is measured."""
@@ -42,17 +50,16 @@ class Comparison:
     @property
     def row(self) -> dict[str, float | str]:
         """The clip as the results file shows it."""
-        return {
-            "clip": self.stem,
-            "said": self.said,
-            "heard in the recording": self.heard_true,
-            "heard": self.heard,
-            "errors in the recording": self.true_errors.errors,
-            "errors": self.errors.errors,
-            "words": self.errors.words,
-            "ESTOI": self.estoi,
-            **({"failure": self.failure} if self.failure else {}),
-        }
+        row: dict[str, float | str] = {"clip": self.stem, "said": self.said}
+        for name, hearing in self.hearings.items():
+            row |= {
+                f"{name} heard in the recording": hearing.heard_true,
+                f"{name} heard": hearing.heard,
+                f"{name} errors in the recording": hearing.true_errors.errors,
+                f"{name} errors": hearing.errors.errors,
+                "words": hearing.errors.words,
+            }
+        return row | {"ESTOI": self.estoi, **({"failure": self.failure} if self.failure else {})}
 
 
 def true_sound(recording: Recording) -> NDArray[np.float32]:
@@ -62,7 +69,11 @@ def true_sound(recording: Recording) -> NDArray[np.float32]:
 
 
 def compare(
-    recordings: Sequence[Recording], speak: Speak, recogniser: Recogniser, stage: str, notify: Notify
+    recordings: Sequence[Recording],
+    speak: Speak,
+    recognisers: Mapping[str, Recogniser],
+    stage: str,
+    notify: Notify,
 ) -> list[Comparison]:
     """Each recording, whose `text` says what is spoken, beside what `speak` makes of it."""
     found = []
@@ -72,17 +83,12 @@ def compare(
         speech, failure = attempt(lambda r=recording: speak(r), silence, recording.path)  # type: ignore[misc]
         if speech.rate != SAMPLE_RATE:
             raise DataError(f"{recording.path}: expected speech at {SAMPLE_RATE} Hz, got {speech.rate} Hz")
-        made = speech.samples
-        heard_true, heard = (recogniser.transcribe(samples, SAMPLE_RATE) for samples in (true, made))
         found.append(
             Comparison(
                 stem=recording.stem,
                 said=recording.text,
-                heard_true=heard_true,
-                heard=heard,
-                true_errors=word_errors(recording.text, heard_true),
-                errors=word_errors(recording.text, heard),
-                estoi=estoi(true, made, SAMPLE_RATE),
+                hearings={n: _hear(ear, recording.text, true, speech.samples) for n, ear in recognisers.items()},
+                estoi=estoi(true, speech.samples, SAMPLE_RATE),
                 failure=failure,
             )
         )
@@ -90,9 +96,14 @@ def compare(
     return found
 
 
+def _hear(recogniser: Recogniser, said: str, true: NDArray[np.float32], made: NDArray[np.float32]) -> Hearing:
+    heard_true, heard = (recogniser.transcribe(samples, SAMPLE_RATE) for samples in (true, made))
+    return Hearing(heard_true, heard, word_errors(said, heard_true), word_errors(said, heard))
+
+
 @dataclass(frozen=True)
 class Summary:
-    """All clips together. Rates in points, errors per hundred words."""
+    """All clips together, as one recogniser hears them. Rates in points, errors per hundred words."""
 
     true_points: float
     points: float
@@ -104,10 +115,10 @@ class Summary:
         return self.points - self.true_points
 
 
-def summarise(comparisons: Sequence[Comparison]) -> Summary:
+def summarise(comparisons: Sequence[Comparison], recogniser: str) -> Summary:
     """Word errors pooled over the clips, ESTOI as their mean. Raises DataError when there is no clip."""
     return Summary(
-        true_points=100 * pooled(c.true_errors for c in comparisons).rate,
-        points=100 * pooled(c.errors for c in comparisons).rate,
+        true_points=100 * pooled(c.hearings[recogniser].true_errors for c in comparisons).rate,
+        points=100 * pooled(c.hearings[recogniser].errors for c in comparisons).rate,
         estoi=float(np.mean([c.estoi for c in comparisons])),
     )

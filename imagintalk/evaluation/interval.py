@@ -29,11 +29,15 @@ class Interval:
         return f"{self.mean:.3g} ± {half:.2g}{unit}"
 
 
-def interval(values: Sequence[float]) -> Interval:
-    """Of the values that are not NaN; without any the mean is NaN."""
-    known = np.asarray([value for value in values if not np.isnan(value)], dtype=np.float64)
+def interval(values: Sequence[float], weights: Sequence[float] | None = None) -> Interval:
+    """Of the values that are not NaN, each by its weight (None: all alike); without any the mean is NaN."""
+    every = np.asarray(values, dtype=np.float64)
+    there = ~np.isnan(every)
+    known = every[there]
+    heavy = np.ones(len(known)) if weights is None else np.asarray(weights, dtype=np.float64)[there]
     if not len(known):
         return Interval(float("nan"), float("nan"), float("nan"), 0)
     drawn = np.random.default_rng(SEED).integers(len(known), size=(RESAMPLES, len(known)))
-    low, high = np.percentile(known[drawn].mean(axis=1), [2.5, 97.5])
-    return Interval(float(known.mean()), float(low), float(high), len(known))
+    means = (known * heavy)[drawn].sum(axis=1) / heavy[drawn].sum(axis=1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return Interval(float(np.average(known, weights=heavy)), float(low), float(high), len(known))

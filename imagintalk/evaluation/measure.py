@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,9 +12,10 @@ from imagintalk.data.grid import read_grid
 from imagintalk.data.ravdess import UNSEEN_TALKERS, read_ravdess
 from imagintalk.data.recording import Recording
 from imagintalk.data.splits import Split
-from imagintalk.evaluation.emotion import train_classifier
+from imagintalk.evaluation.ears.accuracy import ear_accuracy
+from imagintalk.evaluation.ears.emotion import EmotionEar
 from imagintalk.evaluation.emotion_order import actors_prosody, clear_signs
-from imagintalk.evaluation.recogniser import GrammarRecogniser, Recogniser, WhisperRecogniser
+from imagintalk.evaluation.recogniser import Recogniser
 from imagintalk.evaluation.result import Result
 from imagintalk.evaluation.rows.codec import codec_row
 from imagintalk.evaluation.rows.drawn import drawn_row
@@ -39,7 +40,9 @@ class Material:
     """Folder with grid/ and ravdess/."""
     drawn: Path
     """Folder of drawn clips."""
-    cache: Path
+    recognisers: Mapping[str, Recogniser]
+    """By name; rows are judged by the first."""
+    emotion: EmotionEar
     split: Split = "test"
     limit: int | None = None
 
@@ -65,10 +68,11 @@ def measure(subjects: Subjects, material: Material, rows: tuple[str, ...], notif
 
 
 def _emotion(subjects: Subjects, material: Material, notify: Notify) -> Result:
-    trained = [r for r in material.ravdess if r.split == "train"]
-    classifier = train_classifier(trained, material.cache, notify)
+    trained, tested = ([r for r in material.ravdess if r.split == split] for split in ("train", "test"))
+    ear = material.emotion
+    accuracy = ear_accuracy(ear, tested, subjects.resynthesise, notify)
     signs = clear_signs(actors_prosody(trained, notify))
-    return emotion_row(material.grid, subjects.speak_with, classifier, signs, material.limit or 10, notify)
+    return emotion_row(material.grid, subjects.speak_with, ear, accuracy, signs, material.limit or 10, notify)
 
 
 def _voice(subjects: Subjects, material: Material, notify: Notify) -> Result:
@@ -78,17 +82,13 @@ def _voice(subjects: Subjects, material: Material, notify: Notify) -> Result:
 
 
 def _drawn(subjects: Subjects, material: Material, notify: Notify) -> Result:
-    ears: dict[str, Recogniser] = {
-        "pocketsphinx with the grammar": GrammarRecogniser(),
-        "Whisper base": WhisperRecogniser(),
-    }
-    return drawn_row(material.drawn_clips, subjects.speak_lips, ears, material.limit, notify)
+    return drawn_row(material.drawn_clips, subjects.speak_lips, material.recognisers, material.limit, notify)
 
 
 ROWS: dict[str, Callable[[Subjects, Material, Notify], Result]] = {
     "codec": lambda s, m, n: codec_row(m.grid, s.resynthesise, m.limit, n),
-    "tokens": lambda s, m, n: tokens_row(m.grid, s.speak_tokens, GrammarRecogniser(), m.limit, n),
-    "lips": lambda s, m, n: lips_row(m.grid, s.speak_lips, GrammarRecogniser(), m.limit, n),
+    "tokens": lambda s, m, n: tokens_row(m.grid, s.speak_tokens, m.recognisers, m.limit, n),
+    "lips": lambda s, m, n: lips_row(m.grid, s.speak_lips, m.recognisers, m.limit, n),
     "drawn": _drawn,
     "emotion": _emotion,
     "voice": _voice,

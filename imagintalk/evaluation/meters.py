@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +14,20 @@ import soundfile
 from mel_cepstral_distance import compare_audio_files
 from numpy.typing import NDArray
 
-from imagintalk.errors import VoiceError
+from imagintalk.errors import DataError, VoiceError
 from imagintalk.evaluation.ear import for_ears
+from imagintalk.evaluation.ears.emotion import EmotionEar
 from imagintalk.evaluation.intelligibility import estoi
+from imagintalk.evaluation.levels import QUIETEST_DB, levels
+from imagintalk.evaluation.lip_sync import lip_sync
 from imagintalk.evaluation.naturalness import dnsmos_of
-from imagintalk.evaluation.pitch import STEP_S, pitch_of
+from imagintalk.evaluation.pitch import pitch_of
+from imagintalk.evaluation.recogniser import Recogniser
+from imagintalk.evaluation.recognisers import GRAMMAR, SLOTS, WHISPER, can_hear
+from imagintalk.evaluation.words import WordErrors, word_errors
 from imagintalk.rates import EAR_SAMPLE_RATE
 from imagintalk.style.speaker import SpeakerEncoder
 
-QUIETEST_DB = -60.0
-"""Frames below are as silent as silence: that one of two silences is 40 dB quieter is not heard."""
 LOWEST_PESQ = 1.0
 
 Sound = NDArray[np.float32]
@@ -39,6 +43,11 @@ class Meter:
     says: str
 
 
+def wer(recogniser: str) -> str:
+    """The meter of word errors by a recogniser."""
+    return f"WER, {recogniser}"
+
+
 METERS = (
     Meter("ESTOI", "", False, "share of the speech that can be understood (Jensen and Taal 2016)"),
     Meter("STOI", "", False, "the same, less strict (Taal et al. 2011)"),
@@ -49,23 +58,68 @@ METERS = (
     Meter("DNSMOS", "", False, "what listeners would say, 1 to 5 (Reddy et al. 2022)"),
     Meter("P.808", "", False, "the same by its P.808 model"),
     Meter("speaker", "", False, "GE2E cosine to the recording (Wan et al. 2018)"),
+    Meter("emotion", "", False, "cosine to the recording between embeddings of our ear for emotions"),
     Meter("duration error", " s", True, "difference of the lengths"),
+    Meter("lip offset", " s", True, "how far loudness and the opening of the mouth are apart, early or late (our own)"),
+    Meter("lip correlation", "", False, "of loudness and the opening of the mouth, at that offset"),
+    Meter(wer(SLOTS), " %", True, "word errors by our recogniser of GRID's sentences"),
+    Meter(wer(GRAMMAR), " %", True, "the same by pocketsphinx, bound to GRID's grammar"),
+    Meter(wer(WHISPER), " %", True, "the same by Whisper base, any words (Radford et al. 2022)"),
 )
 """In the order of the table."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A clip's recording and made speech, at the same rate and starting together."""
+
+    true: Sound
+    """(N,)"""
+    made: Sound
+    """(M,)"""
+    rate: int
+    said: str = ""
+    """The words; empty where nobody knows them."""
+    opening: NDArray[np.float64] | None = None
+    """(T,) how wide the mouth is open, 25 fps; None without a picture."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the meters say of a pair."""
+
+    figures: dict[str, float] = field(default_factory=lambda: {meter.name: float("nan") for meter in METERS})
+    """By the name of the meter, NaN where it cannot tell (nothing voiced, words not known, no picture)."""
+    heard: dict[str, str] = field(default_factory=dict)
+    """By the recogniser, the words that it hears in the made speech."""
+    errors: dict[str, WordErrors] = field(default_factory=dict)
+    """By the meter, what its word error rate is made of."""
 
 
 class Meters:
     """Measures pairs; holds the networks that some meters are."""
 
-    def __init__(self) -> None:
-        self._speaker = SpeakerEncoder()
+    def __init__(self, recognisers: Mapping[str, Recogniser], emotion: EmotionEar) -> None:
+        """recognisers: by the names of `evaluation.recognisers`."""
+        self._speaker, self._emotion, self._recognisers = SpeakerEncoder(), emotion, recognisers
 
-    def measure(self, true: Sound, made: Sound, rate: int) -> dict[str, float]:
-        """By meter's name, NaN where the pair has no such figure (nothing voiced, no voice to know).
+    def measure(self, pair: Pair) -> Measured:
+        """Raises DataError when either sound is empty, not finite, or the true one holds too little speech."""
+        heard = {
+            name: ear.transcribe(pair.made, pair.rate)
+            for name, ear in self._recognisers.items()
+            if can_hear(name, pair.said)
+        }
+        errors = {wer(name): word_errors(pair.said, words) for name, words in heard.items()}
+        figures = Measured().figures | self._sounds(pair.true, pair.made, pair.rate)
+        figures |= {meter: 100 * found.rate for meter, found in errors.items()}
+        if pair.opening is not None:
+            found = lip_sync(pair.opening, pair.made, pair.rate)
+            figures |= {"lip offset": abs(found.offset_s), "lip correlation": found.correlation}
+        return Measured(figures, heard, errors)
 
-        true (N,), made (M,): the same clip, at `rate` Hz, starting together. Raises DataError when either is empty, not
-        finite, or `true` holds less speech than can be compared.
-        """
+    def _sounds(self, true: Sound, made: Sound, rate: int) -> dict[str, float]:
+        """The meters that need nothing but the sounds."""
         length = min(len(true), len(made))
         ears = for_ears(true, rate), for_ears(made, rate)
         shorter = min(len(ears[0]), len(ears[1]))
@@ -80,6 +134,7 @@ class Meters:
             "DNSMOS": heard.overall,
             "P.808": heard.p808,
             "speaker": _or_nan(lambda: float(self._speaker.embed(true, rate) @ self._speaker.embed(made, rate))),
+            "emotion": _or_nan(lambda: float(self._emotion.embed(true, rate) @ self._emotion.embed(made, rate))),
             "duration error": abs(len(true) - len(made)) / rate,
         }
 
@@ -114,20 +169,13 @@ def pitch_error(true: Sound, made: Sound, rate: int) -> float:
 
 def level_error(true: Sound, made: Sound, rate: int) -> float:
     """Root mean square difference of the level in dB, over frames that are not silent in the recording."""
-    one, other = (_levels(samples, rate) for samples in (true, made))
+    one, other = (levels(samples, rate) for samples in (true, made))
     spoken = one > QUIETEST_DB
     return float(np.sqrt(np.mean(np.square(one - other)[spoken]))) if spoken.any() else float("nan")
-
-
-def _levels(samples: Sound, rate: int) -> NDArray[np.float64]:
-    """(frames,) dB every 10 ms, 0 at full scale, not below `QUIETEST_DB`."""
-    frame = round(STEP_S * rate)
-    cut = samples[: len(samples) // frame * frame].astype(np.float64).reshape(-1, frame)
-    return np.maximum(10 * np.log10(np.square(cut).mean(axis=1) + 1e-12), QUIETEST_DB)
 
 
 def _or_nan(measure: Callable[[], float]) -> float:
     try:
         return measure()
-    except (VoiceError, pesq.PesqError):
+    except (VoiceError, DataError, pesq.PesqError):
         return float("nan")

@@ -6,13 +6,18 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from imagintalk.data.grid_grammar import sentence_of
+from imagintalk.data.lrs3 import read_transcript
+from imagintalk.data.recording import PICTURE_SUFFIXES, plain, read_text
 from imagintalk.errors import DataError
 from imagintalk.evaluation.attempt import attempt
-from imagintalk.evaluation.interval import interval
-from imagintalk.evaluation.meters import METERS, Meters, Sound
+from imagintalk.evaluation.interval import Interval, interval
+from imagintalk.evaluation.lip_sync import mouth_opening
+from imagintalk.evaluation.meters import METERS, Measured, Meter, Meters, Pair
 from imagintalk.evaluation.table import Table
 from imagintalk.media.audio import read_audio
 from imagintalk.media.files import whole_file
@@ -20,6 +25,7 @@ from imagintalk.rates import SAMPLE_RATE
 from imagintalk.types import Notify, Progress
 
 JSON_NAME, MARKDOWN_NAME = "scores.json", "scores.md"
+TEXT_SUFFIX = ".txt"
 
 
 @dataclass(frozen=True)
@@ -27,8 +33,9 @@ class Scores:
     """One pair."""
 
     clip: str
-    figures: dict[str, float]
-    """By the name of the meter; NaN where it cannot tell."""
+    said: str
+    """Empty where nobody knows."""
+    measured: Measured
     failure: str = ""
 
 
@@ -57,18 +64,34 @@ def score_pairs(pairs: Sequence[tuple[Path, Path]], meters: Meters, notify: Noti
     found = []
     for count, (true, made) in enumerate(pairs, 1):
 
-        def sounds(true: Path = true, made: Path = made) -> tuple[Sound, Sound]:
-            return read_audio(true, SAMPLE_RATE), read_audio(made, SAMPLE_RATE)
+        def read(true: Path = true, made: Path = made) -> Pair:
+            sounds = read_audio(true, SAMPLE_RATE), read_audio(made, SAMPLE_RATE)
+            seen = next((path for path in (true, made) if path.suffix.lower() in PICTURE_SUFFIXES), None)
+            return Pair(*sounds, SAMPLE_RATE, said_in(true), None if seen is None else mouth_opening(seen))
 
-        found.append(score(made, sounds, meters))
+        found.append(score(made, said_in(true), read, meters))
         notify(Progress("score", count / len(pairs)))
     return found
 
 
-def score(clip: Path, sounds: Callable[[], tuple[Sound, Sound]], meters: Meters) -> Scores:
-    """The meters of one clip's recording and generated speech, at 24 kHz, which `sounds` gives or fails to give."""
-    nothing = {meter.name: float("nan") for meter in METERS}
-    return Scores(clip.stem, *attempt(lambda: meters.measure(*sounds(), SAMPLE_RATE), nothing, clip))
+def score(clip: Path, said: str, read: Callable[[], Pair], meters: Meters) -> Scores:
+    """The meters of one clip, whose sounds at 24 kHz `read` gives or fails to give."""
+    return Scores(clip.stem, said, *attempt(lambda: meters.measure(read()), Measured(), clip))
+
+
+def said_in(recording: Path) -> str:
+    """What a recording says: a text file of its name beside it, as LRS3 has them or bare; else GRID's name; else "".
+
+    Raises DataError when the text file cannot be read.
+    """
+    beside = recording.with_suffix(TEXT_SUFFIX)
+    if beside.is_file():
+        content = read_text(beside)
+        return read_transcript(beside)[0] if content.startswith("Text:") else plain(content)
+    try:
+        return sentence_of(recording.stem)
+    except DataError:
+        return ""
 
 
 def scores_table(title: str, groups: Groups) -> Table:
@@ -76,7 +99,7 @@ def scores_table(title: str, groups: Groups) -> Table:
     heads = tuple(f"{meter.name} {'↓' if meter.small_is_good else '↑'}" for meter in METERS)
     rows = []
     for name, scores in groups.items():
-        cells = [interval([s.figures[meter.name] for s in scores]).text(meter.unit) for meter in METERS]
+        cells = [_mean(meter, scores).text(meter.unit) for meter in METERS]
         rows.append((name, str(sum(not s.failure for s in scores)), *cells))
     return Table(title, ("what", "clips", *heads), tuple(rows))
 
@@ -85,9 +108,13 @@ def write_scores(table: Table, groups: Groups, folder: Path) -> None:
     """Write scores.md (the table, and what its meters mean) and scores.json (every clip). Raises OutputError."""
     legend = "\n".join(f"- {meter.name}: {meter.says}" for meter in METERS)
     failed = "\n".join(f"- {s.clip}: left out, {s.failure}" for scores in groups.values() for s in scores if s.failure)
-    text = f"{table.markdown}\nMean ± 95 % bootstrap interval over the clips.\n\n{legend}\n"
+    what = "Mean ± 95 % bootstrap interval over the clips; word errors are per hundred words of all clips."
+    text = f"{table.markdown}\n{what}\n\n{legend}\n"
     plain = {
-        name: [{"clip": s.clip, **_numbers(s.figures), **({"failure": s.failure} if s.failure else {})} for s in scores]
+        name: {
+            "table": {meter.name: _numbers(vars(_mean(meter, scores))) for meter in METERS},
+            "clips": [_plain(s) for s in scores],
+        }
         for name, scores in groups.items()
     }
     for name, content in (
@@ -98,7 +125,19 @@ def write_scores(table: Table, groups: Groups, folder: Path) -> None:
             partial.write_text(content, encoding="utf-8")
 
 
-def _numbers(figures: dict[str, float]) -> dict[str, float | None]:
+def _mean(meter: Meter, scores: Sequence[Scores]) -> Interval:
+    """Over the clips; of word errors over the words, so that a long sentence counts as much as it says."""
+    words = [s.measured.errors[meter.name].words if meter.name in s.measured.errors else 1 for s in scores]
+    return interval([s.measured.figures[meter.name] for s in scores], words)
+
+
+def _plain(scores: Scores) -> dict[str, Any]:
+    row: dict[str, Any] = {"clip": scores.clip, "said": scores.said, **_numbers(scores.measured.figures)}
+    row |= {f"{name} heard": words for name, words in scores.measured.heard.items()}
+    return row | ({"failure": scores.failure} if scores.failure else {})
+
+
+def _numbers(figures: Mapping[str, float]) -> dict[str, float | None]:
     """JSON has no NaN."""
     return {name: None if np.isnan(value) else value for name, value in figures.items()}
 
@@ -108,7 +147,7 @@ def _by_stem(folder: Path) -> dict[str, Path]:
         raise DataError(f"{folder}: expected a folder of recordings, one file a clip")
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
-        if path.is_file() and not path.name.startswith("."):
+        if path.is_file() and not path.name.startswith(".") and path.suffix != TEXT_SUFFIX:
             if path.stem in found:
                 raise DataError(f"{folder}: expected each name once, got {found[path.stem].name} and {path.name}")
             found[path.stem] = path

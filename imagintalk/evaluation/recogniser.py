@@ -8,7 +8,6 @@ from typing import Protocol
 
 import numpy as np
 import pocketsphinx
-from faster_whisper import WhisperModel
 from numpy.typing import NDArray
 
 from imagintalk.data.grid_grammar import PLACES
@@ -81,6 +80,8 @@ class WhisperRecogniser:
     """Whisper base (Radford et al. 2022), English, any words; greedy, so that the same sound gives the same words."""
 
     def __init__(self, threads: int = 1) -> None:
+        from faster_whisper import WhisperModel  # the other recognisers do without it
+
         self._model = WhisperModel(
             str(whisper_folder()), device="cpu", compute_type="int8", cpu_threads=threads, local_files_only=True
         )

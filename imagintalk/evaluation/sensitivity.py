@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,9 +30,13 @@ class Sensitivity:
 
 
 def threshold_sensitivity(
-    recordings: Sequence[Recording], thresholds: Sequence[float], speak: SpeakAt, recogniser: Recogniser, notify: Notify
+    recordings: Sequence[Recording],
+    thresholds: Sequence[float],
+    speak: SpeakAt,
+    recognisers: Mapping[str, Recogniser],
+    notify: Notify,
 ) -> list[Sensitivity]:
-    """Measure the same clips once for each threshold, in the order given."""
+    """Measure the same clips once for each threshold, in the order given, as the first recogniser hears them."""
     found = []
     for threshold in thresholds:
         masked: list[float] = []
@@ -42,7 +46,8 @@ def threshold_sensitivity(
             masked.append(share)
             return speech
 
-        summary = summarise(compare(recordings, speak_here, recogniser, f"threshold {threshold:g}", notify))
+        clips = compare(recordings, speak_here, recognisers, f"threshold {threshold:g}", notify)
+        summary = summarise(clips, next(iter(recognisers)))
         share = float(np.mean(masked)) if masked else float("nan")
         found.append(Sensitivity(threshold, share, summary.points_above, summary.estoi))
     return found

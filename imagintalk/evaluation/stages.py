@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from imagintalk.data.recording import Recording
+from imagintalk.evaluation.attempt import attempt
 from imagintalk.evaluation.comparison import true_sound
-from imagintalk.evaluation.meters import Meters, Sound
+from imagintalk.evaluation.lip_sync import mouth_opening
+from imagintalk.evaluation.meters import Meters, Pair, Sound
 from imagintalk.evaluation.pairs import Scores, score
 from imagintalk.evaluation.subjects import Subjects
+from imagintalk.rates import SAMPLE_RATE
 from imagintalk.types import Notify, Progress
 
 
@@ -24,13 +30,16 @@ def score_stages(
     }
     found: dict[str, list[Scores]] = {name: [] for name in ways}
     for count, recording in enumerate(recordings, 1):
+        opening, _ = attempt(lambda r=recording: mouth_opening(r.path), None, recording.path)  # type: ignore[misc]
         for name, make in ways.items():
 
-            def sounds(
-                recording: Recording = recording, make: Callable[[Recording], Sound] = make
-            ) -> tuple[Sound, Sound]:
-                return true_sound(recording), make(recording)
+            def read(
+                recording: Recording = recording,
+                make: Callable[[Recording], Sound] = make,
+                opening: NDArray[np.float64] | None = opening,
+            ) -> Pair:
+                return Pair(true_sound(recording), make(recording), SAMPLE_RATE, recording.text, opening)
 
-            found[name].append(score(recording.path, sounds, meters))
+            found[name].append(score(recording.path, recording.text, read, meters))
         notify(Progress("stages", count / len(recordings)))
     return found

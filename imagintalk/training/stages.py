@@ -207,7 +207,7 @@ def _build(
     store.load_part("language", language)
     codec = Codec(config.codec)
     store.load_part("codec", codec)
-    codes = CodeTable(examples, codec, _key(codec), options.cache, _share(notify, "encode"))
+    codes = CodeTable(examples, codec, codec_key(codec), options.cache, _share(notify, "encode"))
     variants = TokenVariants(of_split(recorded, "train"), tokenizer)
     aligner, detector = LipAligner(config.lips, config.tokens), ErrorDetector(config.lips)
     store.load_part("lips", nn.ModuleDict({"aligner": aligner, "detector": detector}))
@@ -215,7 +215,7 @@ def _build(
     return DiffusionStage(config, examples, table, variants, lips, codes, language, codec.quantizer.codebooks, recipe)
 
 
-def _key(codec: Codec) -> str:
+def codec_key(codec: Codec) -> str:
     """Names the codes that a codec gives: its encoder and codebooks, not its decoder."""
     digest = hashlib.sha256()
     for part in (codec.encoder, codec.quantizer):

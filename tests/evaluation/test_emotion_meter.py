@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -5,19 +6,14 @@ import pytest
 
 from imagintalk.data.ravdess import read_ravdess
 from imagintalk.errors import DataError
-from imagintalk.evaluation.emotion import (
-    EmotionClassifier,
-    accuracy,
-    emotion_features,
-    features_of,
-    train_classifier,
-)
+from imagintalk.evaluation.ears.accuracy import ear_accuracy
+from imagintalk.evaluation.ears.emotion import EmotionEar
+from imagintalk.evaluation.ears.emotion_features import FEATURES, emotion_features
 from imagintalk.evaluation.emotion_order import clear_signs, directions, expected_signs
 from imagintalk.evaluation.pitch import Prosody
 from imagintalk.evaluation.subset import evenly
-from imagintalk.media.audio import write_wav
 from imagintalk.rates import SAMPLE_RATE
-from imagintalk.types import Emotion, Progress, Speech
+from imagintalk.types import Emotion, Speech
 
 
 def voice(emotion: Emotion, seed: int) -> np.ndarray:
@@ -29,36 +25,19 @@ def voice(emotion: Emotion, seed: int) -> np.ndarray:
     return (0.2 * wave + 0.005 * chance.standard_normal(len(phase))).astype(np.float32)
 
 
-def ravdess(folder: Path) -> Path:
-    """Forty-eight takes of one actor, laid out as RAVDESS is."""
-    for emotion in Emotion:
-        for statement in (1, 2):
-            for actor in (1, 2, 3):
-                name = f"03-01-{emotion + 1:02d}-01-{statement:02d}-01-{actor:02d}.wav"
-                (folder / f"Actor_{actor:02d}").mkdir(exist_ok=True)
-                samples = voice(emotion, 10 * statement + actor)
-                write_wav(folder / f"Actor_{actor:02d}" / name, Speech(samples, SAMPLE_RATE))
-    return folder
+def takes(seeds: range) -> list[tuple[Emotion, Speech]]:
+    return [(e, Speech(voice(e, 10 * seed + e), SAMPLE_RATE)) for e in Emotion for seed in seeds]
 
 
-def quiet(progress: Progress) -> None:
-    assert 0 <= progress.fraction <= 1
-
-
-def test_it_learns_what_it_is_shown_and_keeps_the_features(tmp_path: Path) -> None:
-    recordings = read_ravdess(ravdess(tmp_path))
-    cache = tmp_path / "kept"
-    classifier = train_classifier(recordings, cache, quiet)
-    test = [r for r in recordings if r.split == "test"]
-    assert accuracy(classifier, test, cache, quiet) >= 0.8
-    assert classifier.classify(voice(Emotion.ANGRY, 99), SAMPLE_RATE) == Emotion.ANGRY
-
-    reports: list[Progress] = []
-    features_of(test, cache, reports.append)
-    assert not reports, "kept features are not computed again"
-    test[0].path.write_bytes(test[1].path.read_bytes() + b"\0\0")
-    features_of(test, cache, reports.append)
-    assert len(reports) == len(test), "changed files are"
+def test_it_learns_what_it_is_shown(teach: Callable[[list[tuple[Emotion, Speech]]], EmotionEar]) -> None:
+    ear = teach(takes(range(3)))
+    named = [ear.classify(take.samples, take.rate) == emotion for emotion, take in takes(range(5, 7))]
+    assert np.mean(named) >= 0.8
+    one, same, other = (
+        ear.embed(voice(e, seed), SAMPLE_RATE) for e, seed in ((Emotion.SAD, 7), (Emotion.SAD, 8), (Emotion.ANGRY, 9))
+    )
+    assert one.shape == (64,) and np.linalg.norm(one) == pytest.approx(1, abs=1e-5)
+    assert one @ same > one @ other
 
 
 def test_loudness_is_no_emotion() -> None:
@@ -70,7 +49,7 @@ def test_loudness_is_no_emotion() -> None:
 def test_features_have_one_size_and_are_finite() -> None:
     whisper = 0.1 * np.random.default_rng(0).standard_normal(SAMPLE_RATE).astype(np.float32)
     found = [emotion_features(samples, SAMPLE_RATE) for samples in (whisper, voice(Emotion.SAD, 0), whisper[:9000])]
-    assert len({f.shape for f in found}) == 1
+    assert {f.shape for f in found} == {(FEATURES,)}
     assert np.isfinite(found).all()
 
 
@@ -80,18 +59,18 @@ def test_no_sound_no_emotion(samples: np.ndarray) -> None:
         emotion_features(samples, SAMPLE_RATE)
 
 
-def test_all_eight_have_to_be_there() -> None:
-    with pytest.raises(DataError, match="surprised"):
-        EmotionClassifier(np.zeros((7, 4), np.float32), np.arange(7))
+def test_it_names_actors_emotions(shared_data: Path) -> None:
+    """On every third recording of the test split, for time."""
+    test = evenly([r for r in read_ravdess(shared_data / "ravdess") if r.split == "test"], 48)
+    found = ear_accuracy(EmotionEar(), test, lambda samples: samples, lambda _: None)
+    assert found.clips == 48 and found.recorded == found.coded
+    assert found.recorded >= 60
+    assert "of 48 RAVDESS recordings" in found.text
 
 
-def test_it_names_actors_emotions(shared_data: Path, tmp_path: Path) -> None:
-    """On an eighth of RAVDESS, for time; all of it gives 0.79."""
-    recordings = [r for r in read_ravdess(shared_data / "ravdess") if r.talker < "Actor_23"]
-    train = evenly([r for r in recordings if r.split == "train"], 160)
-    test = evenly([r for r in recordings if r.split == "test"], 40)
-    classifier = train_classifier(train, tmp_path, quiet)
-    assert accuracy(classifier, test, tmp_path, quiet) >= 0.35
+def test_recordings_without_an_emotion_tell_nothing_of_the_ear() -> None:
+    with pytest.raises(DataError, match="with an emotion"):
+        ear_accuracy(EmotionEar(), [], lambda samples: samples, lambda _: None)
 
 
 def test_directions_are_means_of_differences_within_a_group() -> None:

@@ -4,10 +4,13 @@ import pytest
 from imagintalk.drawn.sentence import GridSentence
 from imagintalk.drawn.voice import speak
 from imagintalk.errors import DataError, VoiceError
+from imagintalk.evaluation.ears.emotion import EmotionEar
+from imagintalk.evaluation.ears.slots import SlotRecogniser
 from imagintalk.evaluation.intelligibility import estoi
-from imagintalk.evaluation.meters import METERS, Meters, level_error, pitch_error
+from imagintalk.evaluation.meters import METERS, Meters, Pair, level_error, pitch_error, wer
 from imagintalk.evaluation.naturalness import dnsmos_of
 from imagintalk.evaluation.pitch import measure_prosody, pitch_of
+from imagintalk.evaluation.recognisers import SLOTS
 from imagintalk.rates import SAMPLE_RATE
 from imagintalk.style.speaker import SpeakerEncoder
 
@@ -107,28 +110,43 @@ def test_too_little_voice_is_an_error(encoder: SpeakerEncoder, samples: np.ndarr
 
 @pytest.fixture(scope="module")
 def meters() -> Meters:
-    return Meters()
+    return Meters({SLOTS: SlotRecogniser()}, EmotionEar())
+
+
+def measure(meters: Meters, true: np.ndarray, made: np.ndarray, said: str = "") -> dict[str, float]:
+    return meters.measure(Pair(true, made, SAMPLE_RATE, said)).figures
 
 
 def test_a_recording_is_like_itself_by_every_meter_and_less_so_with_noise(speech: np.ndarray, meters: Meters) -> None:
-    same, noisy = (meters.measure(speech, made, SAMPLE_RATE) for made in (speech, noise(speech, 0.05)))
+    same, noisy = (measure(meters, speech, made) for made in (speech, noise(speech, 0.05)))
     assert list(same) == [meter.name for meter in METERS]
     for name in ("MCD", "F0 RMSE", "energy RMSE", "duration error"):
         assert same[name] == pytest.approx(0, abs=1e-6)
-    for name in ("ESTOI", "STOI", "speaker"):
+    for name in ("ESTOI", "STOI", "speaker", "emotion"):
         assert same[name] == pytest.approx(1, abs=1e-3)
     assert same["PESQ"] > 4.5
-    told = [meter for meter in METERS if meter.name not in ("F0 RMSE", "duration error")]  # noise changes neither
+    unknown = {name for name in same if name.startswith(("WER", "lip"))}  # without words and without a picture
+    assert np.isnan([same[name] for name in unknown]).all()
+    told = [m for m in METERS if m.name not in {"F0 RMSE", "duration error"} | unknown]  # noise changes neither
     for meter in told:
         assert (noisy[meter.name] > same[meter.name]) == meter.small_is_good
 
 
 def test_silence_scores_low_and_never_fails(speech: np.ndarray, meters: Meters) -> None:
-    found = meters.measure(speech, np.zeros_like(speech), SAMPLE_RATE)
+    found = measure(meters, speech, np.zeros_like(speech), "bin blue at f two now")
     assert found["ESTOI"] == found["STOI"] == 0
     assert found["PESQ"] == 1
-    assert np.isnan([found[name] for name in ("MCD", "F0 RMSE", "speaker")]).all()
+    assert np.isnan([found[name] for name in ("MCD", "F0 RMSE", "speaker", "emotion")]).all()
     assert found["energy RMSE"] > 10
+    assert found[wer(SLOTS)] == 100
+
+
+def test_words_are_asked_of_those_who_know_them(speech: np.ndarray, meters: Meters) -> None:
+    known = meters.measure(Pair(speech, speech, SAMPLE_RATE, "bin blue at f two now"))
+    assert known.figures[wer(SLOTS)] == pytest.approx(100 * known.errors[wer(SLOTS)].errors / 6)
+    assert known.heard[SLOTS].split()[0] in {"bin", "lay", "place", "set"}
+    unknown = meters.measure(Pair(speech, speech, SAMPLE_RATE, "kids are talking by the door"))
+    assert np.isnan(unknown.figures[wer(SLOTS)]) and not unknown.heard
 
 
 def test_pitch_and_level_errors_are_what_was_done() -> None:

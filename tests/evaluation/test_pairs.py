@@ -14,7 +14,7 @@ from imagintalk.drawn.sentence import GridSentence
 from imagintalk.drawn.voice import speak
 from imagintalk.errors import DataError
 from imagintalk.evaluation.interval import interval
-from imagintalk.evaluation.pairs import find_pairs
+from imagintalk.evaluation.pairs import find_pairs, said_in
 from imagintalk.rates import SAMPLE_RATE
 
 
@@ -56,10 +56,11 @@ def test_scores_from_the_command_line(
     reference, generated = folders
     (generated / "sgij2s.flac").write_bytes(b"not sound")
     command = ["evaluate", "--reference", str(reference), "--generated", str(generated), "-o", str(tmp_path / "out")]
-    assert main(command) == 0
-    rows = json.loads((tmp_path / "out" / "scores.json").read_text())["generated"]
+    assert main([*command, "--recognisers", "slots"]) == 0
+    rows = json.loads((tmp_path / "out" / "scores.json").read_text())["generated"]["clips"]
     assert [row["clip"] for row in rows] == ["bbaf2n", "sgij2s"]
     assert 0.5 < rows[0]["ESTOI"] < 1
+    assert rows[0]["said"] == "bin blue at f two now" and len(rows[0]["slots heard"].split()) == 6
     assert rows[1]["ESTOI"] is None
     assert "sgij2s" in rows[1]["failure"]
     table = (tmp_path / "out" / "scores.md").read_text()
@@ -67,6 +68,19 @@ def test_scores_from_the_command_line(
     assert "sgij2s: left out" in table
     assert main(command[:3]) == 2
     assert "both --reference and --generated" in capsys.readouterr().err
+
+
+def test_what_is_said_stands_beside_or_in_the_name(tmp_path: Path) -> None:
+    (tmp_path / "plain.txt").write_text("Set red, now!\n")
+    (tmp_path / "theirs.txt").write_text("Text:  HELLO THERE\nConf:  4\n")
+    said = [said_in(tmp_path / f"{name}.wav") for name in ("plain", "theirs", "bbaf2n", "take-1")]
+    assert said == ["set red now", "hello there", "bin blue at f two now", ""]
+
+
+def test_a_long_sentence_counts_by_its_words() -> None:
+    found = interval([0.0, 50.0, float("nan")], [6, 2, 9])
+    assert found.mean == pytest.approx(12.5) and found.count == 2
+    assert found.low == 0 and found.high == 50
 
 
 def test_the_interval_holds_the_mean_and_narrows_with_more_clips() -> None:

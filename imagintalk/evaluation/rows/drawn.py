@@ -10,7 +10,7 @@ from imagintalk.evaluation.comparison import Speak, compare, summarise
 from imagintalk.evaluation.recogniser import Recogniser
 from imagintalk.evaluation.result import Figure, Result
 from imagintalk.evaluation.subset import evenly
-from imagintalk.types import Notify, Speech
+from imagintalk.types import Notify
 
 
 def drawn_row(
@@ -28,16 +28,9 @@ def drawn_row(
     if not recognisers:
         raise OptionError("expected at least one recogniser for the drawn sentences, got none")
     chosen = evenly(recordings, limit)
-    made: dict[str, Speech] = {}
-
-    def once(recording: Recording) -> Speech:
-        if recording.stem not in made:
-            made[recording.stem] = speak(recording)
-        return made[recording.stem]
-
-    heard = {name: compare(chosen, once, ear, f"drawn clips, {name}", notify) for name, ear in recognisers.items()}
-    best = min(heard, key=lambda name: summarise(heard[name]).true_points)
-    found = summarise(heard[best])
+    clips = compare(chosen, speak, recognisers, "drawn clips", notify)
+    best = min(recognisers, key=lambda name: summarise(clips, name).true_points)
+    found = summarise(clips, best)
     return Result(
         what="drawn sentences never seen",
         figures=(
@@ -46,7 +39,7 @@ def drawn_row(
         ),
         clips=len(chosen),
         available=len(recordings),
-        per_clip=tuple(c.row for c in heard[best]),
+        per_clip=tuple(c.row for c in clips),
         notes=(
             f"heard by {best}, which errs least in the synthesiser's own sound",
             f"WER {found.points:.1f} points, of the synthesiser {found.true_points:.1f}",

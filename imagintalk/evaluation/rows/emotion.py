@@ -11,7 +11,8 @@ import numpy as np
 from imagintalk.data.recording import Recording
 from imagintalk.errors import DataError
 from imagintalk.evaluation.attempt import attempt
-from imagintalk.evaluation.emotion import EmotionClassifier
+from imagintalk.evaluation.ears.accuracy import EarAccuracy
+from imagintalk.evaluation.ears.emotion import EmotionEar
 from imagintalk.evaluation.emotion_order import directions, expected_signs
 from imagintalk.evaluation.pitch import Prosody, measure_prosody
 from imagintalk.evaluation.result import Figure, Result
@@ -27,7 +28,8 @@ SEED = 0
 def emotion_row(
     clips: Sequence[Recording],
     speak: SpeakWith,
-    classifier: EmotionClassifier,
+    ear: EmotionEar,
+    accuracy: EarAccuracy,
     acted_signs: Mapping[tuple[str, Emotion], int],
     limit: int | None,
     notify: Notify,
@@ -35,8 +37,9 @@ def emotion_row(
     """The same clip and seed in all eight emotions.
 
     Judged: the share of pairs (measure, emotion) that move from neutral as RAVDESS's actors clearly do (`acted_signs`,
-    from `emotion_order.clear_signs`), and the share of emotions that the classifier names. Told: the share that follows
-    the order in words (angry, happy, fearful above neutral; sad, calm below), from which the actors themselves depart.
+    from `emotion_order.clear_signs`), and the share of emotions that the ear names, whose own accuracy is told beside.
+    Told: the share that follows the order in words (angry, happy, fearful above neutral; sad, calm below), from which
+    the actors themselves depart.
     """
     chosen = evenly(clips, limit)
     if not chosen:
@@ -50,7 +53,7 @@ def emotion_row(
             def heard(path: Path = clip.path, emotion: Emotion = emotion) -> tuple[str, Prosody] | None:
                 speech = speak(path, emotion, SEED)
                 prosody = measure_prosody(speech.samples, speech.rate)
-                return classifier.classify(speech.samples, speech.rate).word, prosody
+                return ear.classify(speech.samples, speech.rate).word, prosody
 
             found, failure = attempt(heard, None, clip.path)
             row: dict[str, float | str] = {"clip": clip.stem, "asked": emotion.word, "failure": failure}
@@ -66,13 +69,17 @@ def emotion_row(
         what="emotion asked for, same clip and seed",
         figures=(
             Figure("ordered as RAVDESS's actors", _share(moved, acted_signs), 100.0, 100.0, " %"),
-            Figure("named by the classifier", 100 * float(np.mean(named)), None, 50.0, " %"),
+            Figure("named by the ear", 100 * float(np.mean(named)), None, 50.0, " %"),
             Figure("ordered as in words", _share(moved, expected_signs()), None, None, " %"),
         ),
         clips=len(chosen),
         available=len(clips),
         per_clip=tuple(rows),
-        notes=(f"{len(acted_signs)} of {len(expected_signs())} pairs are clear in RAVDESS", *_off(moved, acted_signs)),
+        notes=(
+            accuracy.text,
+            f"{len(acted_signs)} of {len(expected_signs())} pairs are clear in RAVDESS",
+            *_off(moved, acted_signs),
+        ),
     )
 
 
