@@ -84,7 +84,8 @@ def _measure(experiment: Experiment, args: argparse.Namespace, records: Records)
         lab = Lab(pipeline, Places(args.data, args.cache), args.seed, args.steps)
         files = pipeline.store.card["files"]
         model = {part: files[part]["sha256"] for part in experiment.parts if part in files}
-        about = {"model": model, "seed": args.seed, **({} if args.steps is None else {"steps": args.steps})}
+        about = {"model": model, "seed": args.seed, "words heard by": lab.ears.words_heard_by}
+        about |= {} if args.steps is None else {"steps": args.steps}
         records.begin(about, command_of(experiment.name, args))
         run_units(experiment, lab, args.clips or experiment.clips, records, notify)
 

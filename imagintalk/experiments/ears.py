@@ -35,6 +35,9 @@ T = TypeVar("T")
 class Ears:
     """Figures of sounds; NaN, or a vector of NaN, where a sound has no such figure. Each meter is loaded when used."""
 
+    words_heard_by = "pocketsphinx with GRID's grammar"
+    """Rows of two recognisers must not meet in one table."""
+
     def __init__(self, data: Path, cache: Path) -> None:
         """data: folder with ravdess/, which the emotion space is learnt from; cache: where its features are kept."""
         self._data, self._cache = data, cache

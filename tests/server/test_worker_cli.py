@@ -324,6 +324,7 @@ def test_dub_by_the_worker_is_dub_itself(
         (["--emotion", "grumpy"], "grumpy"),
         (["--model", "small"], "the worker has"),
         (["--device", "cuda"], "start it with --device"),
+        (["--adapter", "anna.safetensors"], "the worker takes none"),
         (["--start", "99"], "lies outside"),
     ):
         lost = tmp_path / "lost.wav"
