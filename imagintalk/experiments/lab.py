@@ -52,7 +52,7 @@ class Places:
     """Where things lie."""
 
     data: Path
-    """Folder with grid/ and ravdess/."""
+    """Folder with grid/."""
     cache: Path
     """Of `imagintalk prepare`, and for what experiments keep."""
 
@@ -63,7 +63,7 @@ class Lab:
     def __init__(self, pipeline: Pipeline, places: Places, seed: int, steps: int | None = None) -> None:
         """steps: of training, for the experiments that train; None: as each has it."""
         self.pipeline, self.places, self.seed, self.steps = pipeline, places, seed, steps
-        self.ears = Ears(places.data, places.cache)
+        self.ears = Ears()
         self.beat: Callable[[float], None] = lambda share: None
         """Told the share of the unit that is done; may raise Cancelled."""
         self._kept: dict[str, tuple[Any, Any]] = {}

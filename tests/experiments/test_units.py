@@ -126,7 +126,7 @@ def test_plain_style_has_no_time_and_the_same_mean(lab: Lab) -> None:
 
 def test_each_style_gives_a_voice_and_an_emotion(lab: Lab) -> None:
     found = measured(StyleMatrix(), lab, "a, angry")
-    assert len(found["voice"]) == 256 and len(found["emotion"]) == 7
+    assert len(found["voice"]) == 256 and len(found["emotion"]) == 64
     assert -1 <= found["to the voice"] <= 1 or np.isnan(found["to the voice"])
 
 
