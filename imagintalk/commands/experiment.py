@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
 
     chosen = [EXPERIMENTS[name] for name in (NAMES if args.name == ALL else (args.name,))]
     args.output.mkdir(parents=True, exist_ok=True)
-    console = Console()
+    console = Console(highlight=False)
     for experiment in chosen:
         path = args.output / f"{experiment.name}.jsonl"
         if args.fresh and not args.redraw:
