@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # what only shows the help does not load the networks
+    from imagintalk.evaluation.ears.emotion import EmotionEar
+    from imagintalk.evaluation.recogniser import Recogniser
 
 ROWS = ("codec", "tokens", "lips", "drawn", "emotion", "voice", "length", "speed")
 RECOGNISERS = ("slots", "pocketsphinx", "Whisper")
@@ -70,13 +74,10 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from imagintalk.console import progress_bar
-    from imagintalk.evaluation.ears.emotion import EmotionEar
-    from imagintalk.evaluation.ears.store import EMBEDDED
     from imagintalk.evaluation.evaluate import results_table, write_results
     from imagintalk.evaluation.measure import Material, measure
     from imagintalk.evaluation.meters import Meters
     from imagintalk.evaluation.pairs import scores_table, write_scores
-    from imagintalk.evaluation.recognisers import open_recognisers
     from imagintalk.evaluation.sensitivity import sensitivity_table, threshold_sensitivity
     from imagintalk.evaluation.stages import score_stages
     from imagintalk.evaluation.subjects import Subjects
@@ -85,8 +86,7 @@ def run(args: argparse.Namespace) -> int:
     from imagintalk.pipeline import Pipeline
 
     args.output.mkdir(parents=True, exist_ok=True)
-    ears = args.ears or EMBEDDED
-    recognisers, emotion = open_recognisers(args.recognisers, ears), EmotionEar(ears)
+    recognisers, emotion = _listeners(args)
     material = Material(args.data, args.drawn, recognisers, emotion, args.split, args.limit)
     console = Console()
     with progress_bar() as notify:
@@ -118,21 +118,27 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _listeners(args: argparse.Namespace) -> tuple[dict[str, Recogniser], EmotionEar]:
+    """Who hears words, and who hears emotions."""
+    from imagintalk.evaluation.ears.emotion import EmotionEar
+    from imagintalk.evaluation.ears.store import EMBEDDED
+    from imagintalk.evaluation.recognisers import open_recognisers
+
+    ears = args.ears or EMBEDDED
+    return open_recognisers(args.recognisers, ears), EmotionEar(ears)
+
+
 def _score(args: argparse.Namespace) -> int:
     """Pairs of files instead of a model."""
     from rich.console import Console
 
     from imagintalk.console import progress_bar
-    from imagintalk.evaluation.ears.emotion import EmotionEar
-    from imagintalk.evaluation.ears.store import EMBEDDED
     from imagintalk.evaluation.meters import Meters
     from imagintalk.evaluation.pairs import Groups, find_pairs, score_pairs, scores_table, write_scores
-    from imagintalk.evaluation.recognisers import open_recognisers
     from imagintalk.evaluation.subset import evenly
 
     pairs = evenly(find_pairs(args.reference, args.generated), args.limit)
-    ears = args.ears or EMBEDDED
-    meters = Meters(open_recognisers(args.recognisers, ears), EmotionEar(ears))
+    meters = Meters(*_listeners(args))
     with progress_bar() as notify:
         groups: Groups = {args.generated.name: score_pairs(pairs, meters, notify)}
     table = scores_table("Scores", groups)

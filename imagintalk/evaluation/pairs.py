@@ -95,13 +95,13 @@ def said_in(recording: Path) -> str:
 
 
 def scores_table(title: str, groups: Groups) -> Table:
-    """A row a group: mean ± 95 % bootstrap interval of each meter."""
-    heads = tuple(f"{meter.name} {'↓' if meter.small_is_good else '↑'}" for meter in METERS)
-    rows = []
-    for name, scores in groups.items():
-        cells = [_mean(meter, scores).text(meter.unit) for meter in METERS]
-        rows.append((name, str(sum(not s.failure for s in scores)), *cells))
-    return Table(title, ("what", "clips", *heads), tuple(rows))
+    """A row a meter, a column a group: mean ± 95 % bootstrap interval."""
+    clips = tuple(str(sum(not s.failure for s in scores)) for scores in groups.values())
+    rows = [("clips", *clips)]
+    for meter in METERS:
+        cells = (_mean(meter, scores).text(meter.unit) for scores in groups.values())
+        rows.append((f"{meter.name} {'↓' if meter.small_is_good else '↑'}", *cells))
+    return Table(title, ("meter", *groups), tuple(rows))
 
 
 def write_scores(table: Table, groups: Groups, folder: Path) -> None:

@@ -26,7 +26,7 @@ from imagintalk.training.stages import DATA_LICENCES, codec_key
 from imagintalk.types import Notify, Progress
 
 RECIPES = {"slots": SLOTS_RECIPE, "emotion": EMOTION_RECIPE}
-STAGES = {"slots": SlotsStage, "emotion": EmotionStage}
+STAGES: dict[str, type[SlotsStage] | type[EmotionStage]] = {"slots": SlotsStage, "emotion": EmotionStage}
 MATERIAL = {"slots": "GRID's sentences", "emotion": "acted emotions (RAVDESS)"}
 
 

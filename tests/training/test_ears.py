@@ -36,8 +36,9 @@ def ear_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
             split = ("train", "train", "train", "validation", "test")[number * 5 // count]
             text = SENTENCES[number % 3] if corpus == "grid" else "dogs are sitting by the door"
             emotion = Emotion(number % 8) if corpus == "ravdess" else None
-            hertz = 90 * 2 ** ((number % 3 if emotion is None else emotion) / 4)
-            buzz = sum(np.sin(2 * np.pi * k * hertz * times) / k for k in range(1, 9)) * (times > 0.3)
+            hertz = 250 * 4.0 ** (number % 3) if emotion is None else 90 * 2 ** (emotion / 4)
+            harmonics = range(1, 3 if emotion is None else 9)
+            buzz = sum(np.sin(2 * np.pi * k * hertz * times) / k for k in harmonics) * (times > 0.3)
             samples = (2000 * buzz + rng.normal(0, 30, len(times))).astype(np.int16)
             words = tuple((0.3 * i, 0.3 * i + 0.3, word) for i, word in enumerate(text.split()))
             path = root / "none.wav"
@@ -53,7 +54,7 @@ def options(cache: Path, folder: Path, steps: int) -> EarOptions:
 
 
 def test_the_slots_ear_learns_and_is_stored_with_its_figures(ear_cache: Path, tmp_path: Path) -> None:
-    facts = train_ear("slots", options(ear_cache, tmp_path, 40), lambda progress: None)
+    facts = train_ear("slots", options(ear_cache, tmp_path, 60), lambda progress: None)
     assert facts["recordings"] == 9 and facts["data_licences"] == {"grid": "CC BY 4.0"}
     assert facts["test"].keys() == {"wer_recording", "wer_codec"}
     logged = [json.loads(line) for line in (tmp_path / "runs" / "slots" / "log.jsonl").read_text().splitlines()]
