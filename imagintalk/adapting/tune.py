@@ -24,6 +24,8 @@ from imagintalk.lip.loss import UNLABELLED, token_loss, word_loss
 from imagintalk.rates import TOKENS_PER_VIDEO_FRAME
 
 STEPS, BATCH, WARMUP = 80, 8, 10
+"""Measured with ten clips of GRID's s4 and a temporal encoder that had never met it: 4.80 nats a token on ten further
+clips became 3.75, and with 200 steps 3.72."""
 LEARNING_RATE = 3e-4
 HEAD_LEARNING_RATE = 3e-3
 """Of the head that names words, which begins anew."""
