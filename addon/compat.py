@@ -6,20 +6,39 @@ sequencer, 5.2 renames the frames of a strip. Frames are those of the timeline.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import bpy
+from bpy_extras import anim_utils
 
 StripType: Any = getattr(bpy.types, "Strip", None) or bpy.types.Sequence
 _HANDLES = "left_handle" in StripType.bl_rna.properties
 """5.2's names of a strip's frames."""
 
-MOVIE, SOUND, SCENE, META, IMAGE = "MOVIE", "SOUND", "SCENE", "META", "IMAGE"
+MOVIE, SOUND, SCENE, META, IMAGE, SPEED = "MOVIE", "SOUND", "SCENE", "META", "IMAGE", "SPEED"
+
+PATH_OPTIONS = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5) else set()
+"""Of a property that holds a path which may begin with `//`; 5.0 warns where it is missing."""
+
+
+OUR_KEYS = "GENERATED" if "GENERATED" in bpy.types.Keyframe.bl_rna.properties["type"].enum_items else "JITTER"
+"""Type of the keys of an F-curve that a program wrote and no user."""
 
 
 def sequencer_scene(context: Any) -> Any:
     """The scene whose timeline is shown; None: none is."""
     return getattr(context, "sequencer_scene", None) or context.scene
+
+
+def absolute(path: str) -> str:
+    """A path that Blender keeps, which may be relative to the .blend, in the one way in which it can be compared."""
+    return os.path.normpath(bpy.path.abspath(path))
+
+
+def own_scenes() -> list[Any]:
+    """The scenes that may be changed: those of other files, linked into this one, may not."""
+    return [scene for scene in bpy.data.scenes if scene.library is None]
 
 
 def show_in_sequencer(context: Any, scene: Any) -> None:
@@ -87,6 +106,19 @@ def right(strip: Any) -> int:
     return int(strip.right_handle if _HANDLES else strip.frame_final_end)
 
 
+def span(strip: Any) -> tuple[int, int]:
+    """First frame that the strip shows, and the one after the last."""
+    return left(strip), right(strip)
+
+
+def count_strips(scene: Any) -> int:
+    """As many as `all_strips` has, told faster."""
+    if scene.sequence_editor is None:
+        return 0
+    found = getattr(scene.sequence_editor, "strips_all", None)
+    return len(scene.sequence_editor.sequences_all if found is None else found)
+
+
 def duration(strip: Any) -> int:
     """Frames that the strip shows."""
     return right(strip) - left(strip)
@@ -128,6 +160,22 @@ def trim(strip: Any, first: int, end: int) -> None:
         strip.left_handle, strip.right_handle = first, end
     else:
         strip.frame_final_start, strip.frame_final_end = first, end
+
+
+def inputs(effect: Any) -> list[Any]:
+    """The strips that an effect strip is of; none for any other strip."""
+    return [getattr(effect, name) for name in ("input_1", "input_2") if getattr(effect, name, None) is not None]
+
+
+def curves(scene: Any) -> Any | None:
+    """The F-curves of a scene and its strips, a collection; None: nothing in it was ever animated."""
+    data = scene.animation_data
+    if data is None or data.action is None:
+        return None
+    if "fcurves" in data.action.bl_rna.properties:
+        return data.action.fcurves
+    bag = anim_utils.action_get_channelbag_for_slot(data.action, data.action_slot)
+    return None if bag is None else bag.fcurves
 
 
 def source_fps(strip: Any) -> float | None:

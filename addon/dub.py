@@ -50,6 +50,8 @@ class Dub:
     """Timeline frames from the start of the strip's content to the first frame that is dubbed."""
     frames: int
     """Timeline frames that are dubbed."""
+    rate: float = 0.0
+    """Frames per second of the scene, by which both were counted; 0: not known."""
     state: str = WAITING
     stage: str = ""
     fraction: float = 0.0
@@ -99,14 +101,6 @@ class Dub:
 
 def request_to_json(request: ClipRequest) -> str:
     return json.dumps(request.pack())
-
-
-def request_from_json(text: str) -> ClipRequest:
-    """Raises ValueError: written by another version of the add-on."""
-    try:
-        return ClipRequest.unpack(_tuples(json.loads(text)))
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"the take was made by another version of the add-on ({error})") from None
 
 
 def new_key() -> str:

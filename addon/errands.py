@@ -129,8 +129,8 @@ class Destination:
     """Where takes go and what is done to them on the way."""
 
     folder: Path
-    stem: str
-    """File name without number and suffix."""
+    stem: Callable[[int], str]
+    """File name without number and suffix, of the take with that seed."""
     finish: Finish
 
 
@@ -157,7 +157,8 @@ def _telling(link: Link, key: str) -> Callable[[ClientError], None]:
 
 def _bring(client: Client, hello: Hello, job: int, file: ResultFile, to: Destination) -> Path:
     """Raises ClientError, OSError."""
-    partial = to.folder / f".{to.stem}.{os.getpid()}.{job}.part"
+    stem = to.stem(file.seed or 0)
+    partial = to.folder / f".{stem}.{os.getpid()}.{job}.part"
     try:
         if hello.local:
             content = Path(file.path).read_bytes()
@@ -167,7 +168,7 @@ def _bring(client: Client, hello: Hello, job: int, file: ResultFile, to: Destina
             client.download(job, file, partial)
             content = partial.read_bytes()
         partial.write_bytes(finish_wav(content, to.finish))
-        return _settle(partial, to.folder, to.stem)
+        return _settle(partial, to.folder, stem)
     finally:
         partial.unlink(missing_ok=True)
 

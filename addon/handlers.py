@@ -7,21 +7,32 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
-from . import paths, state, tick
+from . import saving, state, tick
 
 
 @persistent
 def _save_pre(path: Any, *_: Any) -> None:
     if not isinstance(path, str) or not path:
         return
-    failed = paths.move_unsaved(path)
+    failed = saving.begin(path)
     if failed:
         state.session().trouble = "; ".join(failed)
     state.write_jobs(set(state.session().dubs))
 
 
 @persistent
+def _save_post(path: Any, *_: Any) -> None:
+    saving.end(saving.SAVED if path == bpy.data.filepath else saving.COPIED)
+
+
+@persistent
+def _save_failed(*_: Any) -> None:
+    saving.end(saving.FAILED)
+
+
+@persistent
 def _load_post(*_: Any) -> None:
+    saving.forget()
     state.after_load()
 
 
@@ -32,6 +43,8 @@ def _undone(*_: Any) -> None:
 
 _HANDLERS = {
     "save_pre": _save_pre,
+    "save_post": _save_post,
+    "save_post_fail": _save_failed,
     "load_post": _load_post,
     "undo_post": _undone,
     "redo_post": _undone,

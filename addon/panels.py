@@ -1,6 +1,6 @@
 """The sequencer's sidebar, tab ImaginTalk. Drawing code only draws."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import bpy
 
@@ -100,23 +100,19 @@ class IMAGINTALK_PT_jobs(_Sidebar, bpy.types.Panel):
 
 
 class IMAGINTALK_UL_takes(bpy.types.UIList):
-    _heard: ClassVar[set[str]] = set()
-    """Takes that are not muted, as the filter found them, which Blender calls before it draws the rows."""
-
     def draw_item(
         self, context: Any, layout: Any, data: Any, item: Any, icon: int, active: Any, name: str, index: int = 0
     ) -> None:
         row = layout.row(align=True)
-        icon_name = "CHECKMARK" if item.kept else "PLAY_SOUND" if item.name in self._heard else "MUTE_IPO_ON"
+        heard = takes.is_heard(scene_of(context), item)
+        icon_name = "CHECKMARK" if item.kept else "PLAY_SOUND" if heard else "MUTE_IPO_ON"
         row.prop(item, "label", text="", emboss=False, icon=icon_name)
         row.label(text=f"{item.emotion} {item.seed}", icon="ERROR" if item.note or item.warnings else "NONE")
         name = "imagintalk.place" if item.note else "imagintalk.audition"
         row.operator(name, text="", icon="IMPORT" if item.note else "PLAY").take = item.name
 
     def filter_items(self, context: Any, data: Any, name: str) -> tuple[list[int], list[int]]:
-        scene = scene_of(context)
-        shown = {take.name for take in takes.listed(scene)}
-        IMAGINTALK_UL_takes._heard = {strip[strips.TAKE] for strip in strips.takes_in(scene) if not strip.mute}
+        shown = {take.name for take in takes.listed(scene_of(context))}
         return [self.bitflag_filter_item if take.name in shown else 0 for take in getattr(data, name)], []
 
 

@@ -13,10 +13,13 @@ from typing import Any
 
 import bpy
 
+from . import compat, strips
 from .dub import Dub
 
-_LONGEST_STEM = 100
-_OWN = "//"
+_LONGEST_STEM, _MOST_BYTES = 100, 200
+"""Characters and bytes. File systems take 255 bytes; while it is written a file's name is some 40 longer."""
+OWN = "//"
+"""How a path begins that is relative to the .blend."""
 
 
 @cache
@@ -27,74 +30,87 @@ def unsaved_folder() -> Path:
 
 def takes_folder(setting: str, blend: str) -> Path:
     """The folder that a setting means. blend: path of the .blend, empty while it is unsaved."""
-    if not setting.startswith(_OWN):
-        return Path(os.path.abspath(os.path.expanduser(setting))) if setting else takes_folder("//imagintalk/", blend)
+    path = os.path.expanduser(setting or "//imagintalk/")
+    if os.path.isabs(path) and not path.startswith(OWN):
+        return Path(os.path.normpath(path))
     if not blend:
         return unsaved_folder()
-    return Path(blend).parent / setting.removeprefix(_OWN)
+    return Path(blend).parent / path.removeprefix(OWN)
 
 
-def stem_of(pattern: str, dub: Dub) -> str:
-    """A file name without suffix. Unknown names in braces stay as they are; what no file system takes is left out."""
+def stem_of(pattern: str, dub: Dub, seed: int) -> str:
+    """A take's file name without suffix. Unknown names in braces stay as they are; what no file system takes goes."""
     voice = dub.request.voice
     known = {
         "strip": os.path.splitext(dub.label)[0],
         "scene": dub.scene,
         "emotion": dub.request.emotion,
-        "seed": str(dub.request.seed),
+        "seed": str(seed),
         "voice": Path(voice).stem if os.path.isabs(voice) else voice,
     }
     filled = re.sub(r"\{(\w+)\}", lambda found: known.get(found[1], found[0]), pattern)
-    plain = re.sub(r'[\x00-\x1f/\\:*?"<>|]+', "_", filled).strip(" .")
-    return plain[:_LONGEST_STEM] or "take"
+    return plain(filled) or "take"
 
 
-def remember(path: str) -> str:
-    """A path as the scene keeps it: relative to the .blend where that is saved and on the same drive."""
-    if not bpy.data.filepath:
+def plain(text: str) -> str:
+    """As a file's name, without what no file system takes; it may be empty."""
+    kept = re.sub(r'[\x00-\x1f/\\:*?"<>|]+', "_", text).strip(" .")
+    short = kept[:_LONGEST_STEM].encode(errors="ignore")[:_MOST_BYTES].decode(errors="ignore")
+    return short.rstrip(" .")
+
+
+def remember(path: str, blend: str = "") -> str:
+    """A path as the scene keeps it: relative to the .blend where that is saved and on the same drive.
+
+    What is no absolute path, like the name of a voice, stays as it is. blend: path of the .blend, if not the open one.
+    """
+    blend = blend or bpy.data.filepath
+    if not blend or not os.path.isabs(path) or path.startswith(OWN):
         return path
     try:
-        return str(bpy.path.relpath(path))
+        return str(bpy.path.relpath(path, start=os.path.dirname(blend)))
     except ValueError:
         return path
 
 
-def file_of(take: Any) -> Path:
-    """A take's file: as the scene remembers it, else where its strip's sound is, which Blender keeps track of."""
-    remembered = Path(bpy.path.abspath(take.path))
+def found(remembered: str) -> str:
+    """What `remember` was given."""
+    return compat.absolute(remembered) if remembered.startswith(OWN) else remembered
+
+
+def file_of(scene: Any, take: Any) -> Path:
+    """A take's file: as the scene remembers it, else where the sound of its strip is, which Blender keeps track of."""
+    remembered = Path(compat.absolute(take.path))
     if remembered.is_file():
         return remembered
-    sounds = (Path(bpy.path.abspath(sound.filepath)) for sound in bpy.data.sounds)
-    return next((path for path in sounds if path.name == remembered.name and path.is_file()), remembered)
+    sounds = [strip.sound for strip in strips.take_strips(scene, take.name) if strip.sound is not None]
+    paths = (Path(compat.absolute(sound.filepath)) for sound in sounds)
+    return next((path for path in paths if path.is_file()), remembered)
 
 
-def move_unsaved(blend: str) -> list[str]:
-    """Move takes that waited in the temporary folder beside a .blend that is being saved; words for what failed."""
-    waiting, failed = unsaved_folder(), []
-    for scene in bpy.data.scenes:
-        target = takes_folder(scene.imagintalk.settings.folder, blend)
-        for take in scene.imagintalk.takes:
-            old = Path(bpy.path.abspath(take.path))
-            if old.parent != waiting or not old.is_file():
-                continue
-            try:
-                new = _move(old, target)
-            except OSError as error:
-                failed.append(f"{old.name} stays in {waiting}: {target} cannot be written to ({error.strerror})")
-                continue
-            for sound in bpy.data.sounds:
-                if Path(bpy.path.abspath(sound.filepath)) == old:
-                    sound.filepath = str(new)
-            take.path = str(new)
-    return failed
-
-
-def _move(old: Path, folder: Path) -> Path:
-    """Raises OSError. The old file stays where it cannot be removed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    new, number = folder / old.name, 2
-    while new.exists():
-        new, number = folder / f"{old.stem}_{number}{old.suffix}", number + 1
-    shutil.copy2(old, new)
+def brought_home(scene: Any, path: str) -> str:
+    """Where a new take's file is: moved beside the .blend if that was saved while the take was made, and it can be."""
+    old = Path(path)
+    if not bpy.data.filepath or old.parent != unsaved_folder():
+        return path
+    try:
+        new = copy_into(takes_folder(scene.imagintalk.settings.folder, bpy.data.filepath), old)
+    except OSError:
+        return path
     old.unlink(missing_ok=True)
+    return str(new)
+
+
+def copy_into(folder: Path, old: Path) -> Path:
+    """Copy a file under a name that is free there. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    new = free_name(folder, old.stem, old.suffix)
+    shutil.copy2(old, new)
+    return new
+
+
+def free_name(folder: Path, stem: str, suffix: str) -> Path:
+    new, number = folder / f"{stem}{suffix}", 2
+    while new.exists():
+        new, number = folder / f"{stem}_{number}{suffix}", number + 1
     return new

@@ -6,16 +6,13 @@ from typing import Any
 
 import bpy
 
-from . import compat, paths, strips
+from . import compat, paths, silence, strips
 from .dub import Dub, request_to_json
 from .strips import Found
-from .timing import beginning
+from .timing import beginning, keeps_speed
 
-_MUTED = "imagintalk_muted"
-"""Custom property of an original sound that gave way to a take: empty where it is muted whole, else frames of keys."""
-
-_PADDING = 2
-"""Timeline frames."""
+_SAME_RATE = 1e-4
+"""Relative."""
 
 DELETED = "its strip was deleted; the take is in the list, and Place puts it under another"
 
@@ -35,60 +32,102 @@ def insert(dub: Dub) -> Any:
     """Enter the takes of a dub whose files are here, and place them; the scene that holds them."""
     pieces = home_of(dub)
     scene = pieces[0].scene if pieces else bpy.data.scenes.get(dub.scene) or bpy.data.scenes[0]
+    strange = _strange_rate(scene, dub, pieces)
     for path, seed in dub.files:
         take = _enter(scene, dub, path, seed)
+        take.warnings = "\n".join([*dub.warnings, *strange])
         place(scene, take, [one.strip for one in pieces])
     return scene
 
 
+def entered(dub: Dub) -> bool:
+    """Whether a scene's list has takes of it."""
+    return any(take.name.startswith(dub.key) for scene in bpy.data.scenes for take in scene.imagintalk.takes)
+
+
+def _strange_rate(scene: Any, dub: Dub, pieces: list[Found]) -> list[str]:
+    """Words where the scene's rate has changed since, and with it how fast the strip is played."""
+    now = compat.rate(scene)
+    if not dub.rate or abs(now / dub.rate - 1) < _SAME_RATE or all(keeps_speed(one.strip) for one in pieces):
+        return []
+    return [
+        f"it fits {dub.rate:g} frames per second, as the scene had when it was asked for; now it has {now:g}, and plays"
+        " the strip at another speed: regenerate it"
+    ]
+
+
 def _enter(scene: Any, dub: Dub, path: str, seed: int) -> Any:
+    path = paths.brought_home(scene, path)
     take = scene.imagintalk.takes.add()
     request = dub.request
     take.name, take.source, take.source_label = f"{dub.key}-{seed}", dub.source, dub.label
     take.label, take.path = bpy.path.display_name_from_filepath(path), paths.remember(path)
     take.request, take.seed, take.model = request_to_json(request), seed, dub.model
-    take.emotion, take.intensity, take.voice = request.emotion, request.intensity, request.voice
-    take.warnings = "\n".join(dub.warnings)
-    take.offset, take.frames, take.rendered = dub.offset, dub.frames, dub.rendered
+    take.emotion, take.intensity, take.voice = request.emotion, request.intensity, paths.remember(request.voice)
+    take.offset, take.frames, take.rate, take.rendered = dub.offset, dub.frames, dub.rate, dub.rendered
     return take
 
 
 def place(scene: Any, take: Any, pieces: list[Any]) -> list[Any]:
-    """Put a take under the pieces of its source and mute what it replaces; its strips. Its note says why not."""
+    """Put a take under the pieces of its source, away from where it was, and mute what it replaces; its strips.
+
+    Where it can be put nowhere its note says why, and it stays where it was.
+    """
     take.note = "" if pieces else DELETED
-    placed = []
+    old, placed = strips.take_strips(scene, take.name), []
     for piece in pieces:
-        container = compat.container_of(piece, scene)
-        at = beginning(piece) + take.offset
-        first = round(at)
-        low, high = max(first, compat.left(piece)), min(first + take.frames, compat.right(piece))
+        at, frames = _reach(scene, take, piece)
+        low, high = max(round(at), compat.left(piece)), min(round(at) + frames, compat.right(piece))
         if high <= low:
             continue  # this piece shows nothing of what was dubbed
         try:
-            strip = _place_one(scene, container, take, piece, (at, low, high))
+            placed.append(_place_one(scene, take, piece, (at, low, high), old))
         except (Unplaced, RuntimeError) as error:
             take.note = str(error).removeprefix("Error: ").strip()
-            continue
-        placed.append(strip)
-        if scene.imagintalk.settings.replace_sound:
-            silence(scene, container, piece, low, high)
     if pieces and not placed and not take.note:
         take.note = "its strip no longer shows what was dubbed"
-    for strip in placed:
-        mute_others(scene, strip)
     if placed:
-        scene.imagintalk.active_take = scene.imagintalk.takes.find(take.name)
+        _settle(scene, take, placed, pieces, old)
     return placed
 
 
-def _place_one(scene: Any, container: Any, take: Any, piece: Any, frames: tuple[float, int, int]) -> Any:
+def _settle(scene: Any, take: Any, placed: list[Any], pieces: list[Any], old: list[Any]) -> None:
+    """What follows of a take that is on the timeline now."""
+    replaces = scene.imagintalk.settings.replace_sound
+    for strip in placed:
+        mute_others(scene, strip)
+    for strip in old:
+        remove(scene, strip)
+    for piece in pieces:
+        silence.settle(scene, compat.container_of(piece, scene), compat.span(piece), piece if replaces else None)
+    scene.imagintalk.active_take = scene.imagintalk.takes.find(take.name)
+
+
+def remove(scene: Any, strip: Any) -> None:
+    """Take a take's strip off the timeline; a clip's own sound comes back there."""
+    container, span = compat.container_of(strip, scene), compat.span(strip)
+    strips.remove_sound(container, strip)
+    silence.settle(scene, container, span)
+
+
+def _reach(scene: Any, take: Any, piece: Any) -> tuple[float, int]:
+    """Frame of the timeline on which a take begins under a piece, and how many it lasts.
+
+    Both were counted at the scene's rate of then; a strip played at its file's rate still shows as many seconds.
+    """
+    faster = compat.rate(scene) / take.rate if take.rate else 1.0
+    offset = take.offset * (faster if keeps_speed(piece) else 1.0)
+    return beginning(piece) + offset, round(take.frames * faster)
+
+
+def _place_one(scene: Any, take: Any, piece: Any, frames: tuple[float, int, int], leaving: list[Any]) -> Any:
     """frames: where the take begins, where it is first shown, and where it ends. Raises Unplaced, RuntimeError."""
     at, low, high = frames
-    settings = scene.imagintalk.settings
-    channel = strips.free_channel(container, piece, low, high, settings.channel_rule, settings.channel)
+    container, settings = compat.container_of(piece, scene), scene.imagintalk.settings
+    channel = strips.free_channel(container, piece, low, high, settings.channel_rule, settings.channel, leaving)
     if channel is None:
         raise Unplaced("no channel is free there")
-    path = paths.file_of(take)
+    path = paths.file_of(scene, take)
     if not path.is_file():  # of which Blender would make a strip of one frame
         raise Unplaced(f"its file is gone: {path}")
     strip = compat.strips(container).new_sound(take.label, str(path), channel, round(at))
@@ -106,48 +145,6 @@ def mute_others(scene: Any, strip: Any) -> None:
         if (
             other[strips.SOURCE] == strip[strips.SOURCE]
             and other[strips.TAKE] != strip[strips.TAKE]
-            and compat.left(other) < compat.right(strip)
-            and compat.right(other) > compat.left(strip)
+            and strips.overlap(other, strip)
         ):
             other.mute = True
-
-
-def silence(scene: Any, container: Any, piece: Any, low: int, high: int) -> None:
-    """Have the clip's own sound give way from frame `low` to `high`: muted, or by its volume where it goes on."""
-    fade = max(1, round(scene.imagintalk.settings.crossfade * compat.rate(scene)))
-    for sound in strips.own_sounds(container, piece):
-        if sound.mute or _MUTED in sound:
-            continue
-        first, end = compat.left(sound), compat.right(sound)
-        # A coder's padding makes a sound some frames longer than its picture.
-        first, end = (low if low - _PADDING <= first else first), (high if end <= high + _PADDING else end)
-        if first >= low and end <= high:
-            sound.mute = True
-            sound[_MUTED] = ""
-            continue
-        keys = []
-        if first < low:
-            keys += [(low - fade, 1.0), (low, 0.0)]
-        if end > high:
-            keys += [(high, 0.0), (high + fade, 1.0)]
-        if first >= low:
-            keys.insert(0, (low, 0.0))
-        for frame, share in keys:
-            sound.volume = share
-            sound.keyframe_insert("volume", frame=frame)
-        sound[_MUTED] = " ".join(str(frame) for frame, _ in keys)
-
-
-def restore_sound(container: Any, piece: Any) -> None:
-    """Undo what `silence` did."""
-    for sound in strips.own_sounds(container, piece):
-        if _MUTED not in sound:
-            continue
-        frames = [int(frame) for frame in str(sound[_MUTED]).split()]
-        for frame in frames:
-            sound.keyframe_delete("volume", frame=frame)
-        if frames:
-            sound.volume = 1.0
-        else:
-            sound.mute = False
-        del sound[_MUTED]

@@ -13,6 +13,8 @@ from bpy.props import (
     StringProperty,
 )
 
+from .compat import PATH_OPTIONS
+
 EMOTIONS = ("auto", "neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
 _EMOTION_ITEMS = [("auto", "As the face shows", "The feeling that is seen on the face")] + [
     (word, word.capitalize(), f"Speak {word}, whatever the face shows") for word in EMOTIONS[1:]
@@ -71,6 +73,7 @@ class ImaginTalkSettings(bpy.types.PropertyGroup):
         name="Recording",
         description="Sound in which the wanted voice is heard, some seconds of it",
         subtype="FILE_PATH",
+        options=PATH_OPTIONS,
     )
     voice_preset: StringProperty(name="Preset", description="Name of one of the model's voices", search=_preset_names)
     quality: EnumProperty(
@@ -99,6 +102,7 @@ class ImaginTalkSettings(bpy.types.PropertyGroup):
         description="Where takes are written; // is the folder of the .blend",
         default="//imagintalk/",
         subtype="DIR_PATH",
+        options=PATH_OPTIONS,
     )
     pattern: StringProperty(
         name="File Name",
@@ -157,7 +161,7 @@ class ImaginTalkTake(bpy.types.PropertyGroup):
     source: StringProperty()
     """Id of the strip that it was made for."""
     source_label: StringProperty()
-    path: StringProperty(subtype="FILE_PATH")
+    path: StringProperty(subtype="FILE_PATH", options=PATH_OPTIONS)
     request: StringProperty()
     """How it was made, as JSON: enough to make it again."""
     seed: IntProperty()
@@ -172,6 +176,8 @@ class ImaginTalkTake(bpy.types.PropertyGroup):
     offset: FloatProperty()
     """Timeline frames from the start of the source's content to the take's first frame."""
     frames: IntProperty()
+    rate: FloatProperty()
+    """Of the scene's frames that these are."""
     rendered: BoolProperty()
 
 

@@ -76,6 +76,11 @@ def prepare(scene: Any, strip: Any, choice: Choice, priority: int) -> Dub:
     frames = compat.duration(strip)
     if frames < 1:
         raise RequestError(f"{strip.name}: shows no frame")
+    effect = strips.speed_effect(compat.container_of(strip, scene), strip)
+    if effect is not None:
+        raise RequestError(
+            f"{strip.name}: the effect {effect.name} plays it at another speed; put both into a meta strip and dub that"
+        )
     path = ""
     times: tuple[tuple[float, float], ...] = ()
     if strip.type == compat.MOVIE:
@@ -93,6 +98,7 @@ def prepare(scene: Any, strip: Any, choice: Choice, priority: int) -> Dub:
         request=request,
         offset=compat.left(strip) - beginning(strip),
         frames=frames,
+        rate=compat.rate(scene),
         rendered=not path,
     )
     if dub.rendered:

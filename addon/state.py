@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import bpy
 
-from . import paths, placing, preferences, rendering, strips
-from .compat import all_strips, container_of
+from . import compat, copies, paths, placing, preferences, rendering, saving, strips
 from .dub import FETCHING, OPEN, READY, RENDERING, SENDING, WAITING, Dub
 from .errands import Destination
 from .sdna import SdnaError
 from .session import NONE, REFUSED, STARTING, Session
 from .sound_file import Finish
 from .stored_strip import learn_layouts
+from .timing import beginning
 from .worker_api import QUEUED, RUNNING, ClientError
 from .worker_process import find_program, start_worker
 
@@ -101,11 +103,11 @@ def destination(dub: Dub) -> Destination:
     scene = pieces[0].scene if pieces else bpy.data.scenes.get(dub.scene) or bpy.data.scenes[0]
     settings = scene.imagintalk.settings
     has_sound = settings.replace_sound and any(
-        strips.own_sounds(container_of(one.strip, scene), one.strip) for one in pieces
+        strips.own_sounds(compat.container_of(one.strip, scene), one.strip) for one in pieces
     )
     return Destination(
         paths.takes_folder(settings.folder, bpy.data.filepath),
-        paths.stem_of(settings.pattern, dub),
+        partial(paths.stem_of, settings.pattern, dub),
         Finish(settings.lufs if settings.match_loudness else None, settings.crossfade if has_sound else 0.0),
     )
 
@@ -156,9 +158,16 @@ def adopt() -> None:
             dub.state, dub.scene = _state_after_load(dub), scene.name
             now.add(dub)
             came.append(dub)
+    now.changed |= _doubled() & now.dubs.keys()
     if came:
         now.send(dub for dub in came if dub.state == WAITING)
         _resume()
+
+
+def _doubled() -> set[str]:
+    """Keys of jobs that several scenes have: a full copy of a scene has the jobs of the one that it was copied from."""
+    count = Counter(item.name for scene in bpy.data.scenes for item in scene.imagintalk.jobs)
+    return {key for key, times in count.items() if times > 1}
 
 
 def _state_after_load(dub: Dub) -> str:
@@ -198,9 +207,14 @@ def write_jobs(keys: set[str]) -> None:
 
 
 def _write_job(dub: Dub) -> None:
-    holder = next((scene for scene in bpy.data.scenes if scene.imagintalk.jobs.find(dub.key) >= 0), None)
-    if holder is None:
-        holder = bpy.data.scenes.get(dub.scene) or bpy.data.scenes[0]
+    holders = [scene for scene in compat.own_scenes() if scene.imagintalk.jobs.find(dub.key) >= 0]
+    holder = next((scene for scene in holders if scene.name == dub.scene), None)
+    if holder is None:  # the scene was renamed, or the job undone
+        holder = holders[0] if holders else bpy.data.scenes.get(dub.scene) or bpy.data.scenes[0]
+    for scene in holders:
+        if scene != holder:
+            scene.imagintalk.jobs.remove(scene.imagintalk.jobs.find(dub.key))
+    if not holders:
         holder.imagintalk.jobs.add().name = dub.key
     item: Any = holder.imagintalk.jobs[dub.key]
     dub.scene = holder.name
@@ -217,15 +231,28 @@ def mend_after_undo() -> None:
             if item.name in now.dropped:  # cleared since
                 scene.imagintalk.jobs.remove(scene.imagintalk.jobs.find(item.name))
     write_jobs(set(now.dubs))
+    saving.mend_after_undo()
     for dub in now.dubs.values():
         if dub.open and not strips.with_id(dub.source):
             _identify_again(dub)
 
 
 def _identify_again(dub: Dub) -> None:
-    """The strip's id was undone: it is that of the same name which has none."""
+    """The strip's id was undone: it is one without an id of its own that shows the same file, from the same frame on.
+
+    Where none does, or several, it is the one of the same name.
+    """
     scene = bpy.data.scenes.get(dub.scene)
-    for strip in all_strips(scene) if scene is not None else ():
-        if strip.name == dub.label and strip.type in strips.DUBBED_TYPES and strips.ID not in strip:
-            strip[strips.ID] = dub.source
-            return
+    found = [strip for strip in compat.all_strips(scene) if _may_be(dub, strip)] if scene is not None else []
+    alike = [strip for strip in found if abs(compat.left(strip) - beginning(strip) - dub.offset) < 1]
+    named = [strip for strip in alike or found if strip.name == dub.label]
+    for strip in [*named, *alike][:1]:
+        strip[strips.ID] = dub.source
+
+
+def _may_be(dub: Dub, strip: Any) -> bool:
+    if not strips.can_be_dubbed(strip) or (strips.ID in strip and not copies.is_one(strip)):
+        return False
+    if strip.type != compat.MOVIE:
+        return dub.rendered
+    return Path(bpy.path.abspath(strip.filepath)).resolve() == Path(dub.request.path)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import bpy
 
 from . import compat
-from .timing import beginning
 
 ID = "imagintalk_id"
-"""Custom property of a strip that was dubbed. Survives renaming, moving, copying and append; a split doubles it."""
+"""Custom property of a strip that was dubbed. Survives renaming, moving and append; a split or a copy doubles it."""
 TAKE = "imagintalk_take"
 """Custom property of a take's sound strip: id of the take."""
 SOURCE = "imagintalk_source"
@@ -38,19 +37,15 @@ def can_be_dubbed(strip: Any | None) -> bool:
 
 
 def identify(strip: Any) -> str:
-    """The strip's id, given to it where it has none, and anew where it is a copy that shows what another shows too.
-
-    The pieces of a split keep one id: they show different parts of the same.
-    """
+    """The strip's id, given to it where it has none. That a copy's is its own is the business of `copies`."""
     found = str(strip.get(ID, ""))
-    if not found or any(_shows_the_same(strip, other.strip) for other in with_id(found) if other.strip != strip):
-        found = strip[ID] = secrets.token_hex(6)
+    if not found:
+        found = strip[ID] = new_id()
     return found
 
 
-def _shows_the_same(strip: Any, other: Any) -> bool:
-    first, second = (compat.left(one) - beginning(one) for one in (strip, other))
-    return first < second + compat.duration(other) and second < first + compat.duration(strip)
+def new_id() -> str:
+    return secrets.token_hex(6)
 
 
 def with_id(source: str) -> list[Found]:
@@ -87,39 +82,67 @@ def take_strips(scene: Any, take: str) -> list[Any]:
     return [strip for strip in takes_in(scene) if strip[TAKE] == take]
 
 
-def free_channel(container: Any, strip: Any, first: int, end: int, rule: str, lowest: int) -> int | None:
-    """A channel without strips from frame `first` to before `end`; None: all 128 are taken.
+def overlap(one: Any, other: Any) -> bool:
+    """Whether two strips lie in one container and have a frame of the timeline in common."""
+    return bool(
+        compat.left(one) < compat.right(other)
+        and compat.right(one) > compat.left(other)
+        and one.parent_meta() == other.parent_meta()
+    )
 
-    rule: BELOW, ABOVE or FIXED, as in the settings; lowest: where FIXED begins.
+
+def free_channel(
+    container: Any, strip: Any, first: int, end: int, rule: str, lowest: int, leaving: Iterable[Any] = ()
+) -> int | None:
+    """A channel without strips from frame `first` to before `end`, neither muted nor locked; None: there is none.
+
+    rule: BELOW, ABOVE or FIXED, as in the settings; lowest: where FIXED begins; leaving: strips that do not count.
     """
-    taken = {
-        other.channel for other in compat.strips(container) if compat.left(other) < end and compat.right(other) > first
+    closed = {
+        other.channel
+        for other in compat.strips(container)
+        if compat.left(other) < end and compat.right(other) > first and other not in leaving
     }
+    closed |= {number for number, channel in enumerate(container.channels) if channel.mute or channel.lock}
     below, above = range(strip.channel - 1, 0, -1), range(strip.channel + 1, MOST_CHANNELS + 1)
     order: list[int]
     if rule == "FIXED":
         order = [*range(lowest, MOST_CHANNELS + 1), *range(lowest - 1, 0, -1)]
     else:
         order = [*above, *below] if rule == "ABOVE" else [*below, *above]
-    return next((channel for channel in order if channel not in taken), None)
+    return next((channel for channel in order if channel not in closed), None)
+
+
+def speed_effect(container: Any, strip: Any) -> Any | None:
+    """The speed effect that plays a strip, by itself or through other effects; None: none does."""
+    reached = [strip]
+    for one in reached:  # which grows
+        for other in compat.strips(container):
+            if other not in reached and not other.mute and one in compat.inputs(other):
+                if other.type == compat.SPEED:
+                    return other
+                reached.append(other)
+    return None
+
+
+def is_own_sound(sound: Any, strip: Any) -> bool:
+    """Whether a sound strip came into the timeline with a movie strip: of its file, and in step with it."""
+    return (
+        sound.type == compat.SOUND
+        and strip.type == compat.MOVIE
+        and TAKE not in sound
+        and sound.sound is not None
+        and abs(compat.content_start(sound) - compat.content_start(strip)) <= 1
+        and overlap(sound, strip)
+        and compat.absolute(sound.sound.filepath) == compat.absolute(strip.filepath)
+    )
 
 
 def own_sounds(container: Any, strip: Any) -> list[Any]:
-    """The sound strips that came into the timeline with a movie strip: of its file, and in step with it."""
+    """The sound strips that came into the timeline with a movie strip."""
     if strip.type != compat.MOVIE:
         return []
-    path = bpy.path.abspath(strip.filepath)
-    return [
-        other
-        for other in compat.strips(container)
-        if other.type == compat.SOUND
-        and TAKE not in other
-        and other.sound is not None
-        and bpy.path.abspath(other.sound.filepath) == path
-        and abs(compat.content_start(other) - compat.content_start(strip)) <= 1
-        and compat.left(other) < compat.right(strip)
-        and compat.right(other) > compat.left(strip)
-    ]
+    return [other for other in compat.strips(container) if is_own_sound(other, strip)]
 
 
 def remove_sound(container: Any, strip: Any) -> None:

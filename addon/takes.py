@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import compat, placing, strips
+from . import compat, placing, silence, strips
 
 
 def of_source(scene: Any, source: str) -> list[Any]:
@@ -14,8 +14,9 @@ def of_source(scene: Any, source: str) -> list[Any]:
 
 def listed(scene: Any) -> list[Any]:
     """What the list shows: takes of the active strip, and those that are not on the timeline; all without a strip."""
-    source = strips.source_of(compat.active_strip(scene))
-    return [take for take in scene.imagintalk.takes if not source or take.source == source or take.note]
+    strip = compat.active_strip(scene)
+    source = strips.source_of(strip)
+    return [take for take in scene.imagintalk.takes if strip is None or take.note or (source and take.source == source)]
 
 
 def chosen(scene: Any) -> Any | None:
@@ -28,11 +29,11 @@ def chosen(scene: Any) -> Any | None:
 
 
 def active(scene: Any) -> Any | None:
-    """The take that is meant: that of the active strip, else the one marked in the list."""
+    """The take that is meant: that of the active strip, else the one marked in the list, else the one that is heard."""
     strip = compat.active_strip(scene)
     if strip is not None and strips.TAKE in strip:
         return scene.imagintalk.takes.get(strip[strips.TAKE])
-    return chosen(scene)
+    return chosen(scene) or heard(scene, strips.source_of(strip))
 
 
 def heard(scene: Any, source: str) -> Any | None:
@@ -41,6 +42,10 @@ def heard(scene: Any, source: str) -> Any | None:
         if strip[strips.SOURCE] == source and not strip.mute:
             return scene.imagintalk.takes.get(strip[strips.TAKE])
     return None
+
+
+def is_heard(scene: Any, take: Any) -> bool:
+    return any(not strip.mute for strip in strips.take_strips(scene, take.name))
 
 
 def audition(scene: Any, take: Any) -> str:
@@ -81,12 +86,11 @@ def delete(scene: Any, take: Any) -> None:
     """Take it off the list and the timeline. Its file stays, so that this can be undone."""
     source = take.source
     for strip in strips.take_strips(scene, take.name):
-        strips.remove_sound(compat.container_of(strip, scene), strip)
+        placing.remove(scene, strip)
+    for found in strips.with_id(source):  # whose take may have been moved away
+        if found.scene == scene:
+            silence.settle(scene, compat.container_of(found.strip, scene), compat.span(found.strip))
     scene.imagintalk.takes.remove(scene.imagintalk.takes.find(take.name))
     rest = of_source(scene, source)
     if rest:
         audition(scene, next((one for one in rest if one.kept), rest[-1]))
-        return
-    for found in strips.with_id(source):
-        if found.scene == scene:
-            placing.restore_sound(compat.container_of(found.strip, scene), found.strip)

@@ -7,8 +7,8 @@ import traceback
 
 import bpy
 
-from . import faces, guard, placing, rendering, state
-from .dub import READY, RENDERING, WAITING
+from . import changes, faces, guard, placing, rendering, state
+from .dub import READY, RENDERING, WAITING, Dub
 from .requests import fulfil
 from .worker_api import DONE
 
@@ -19,6 +19,9 @@ BUDGET_S = 0.01
 _resync = False
 _inserted = False
 """The last beat put takes on the timeline."""
+
+_unsealed: list[Dub] = []
+"""What was inserted and has no undo step yet."""
 
 
 def after_undo() -> None:
@@ -46,9 +49,12 @@ def _beat() -> float:
     state.settle()
     waits = guard.reason_to_wait()
     heard, now.waits = waits != now.waits, waits
-    if not waits and _resync:
+    if not waits:
+        if _resync:
+            _insert_again()
+            state.mend_after_undo()
+        changes.attend(everywhere=_resync)
         _resync = False
-        state.mend_after_undo()
     _inserted = not waits and not _inserted and _insert_ready()
     if not _inserted:
         heard = _take_in(waits) or heard
@@ -88,24 +94,45 @@ def _prepare_wished() -> bool:
 
 
 def _insert_ready() -> bool:
-    """Insert takes that wait, each as an undo step of its own, as many as the time allows."""
-    began, any_went = time.perf_counter(), False
-    for dub in [dub for dub in state.session().dubs.values() if dub.state == READY]:
-        dub.state, dub.fraction = DONE, 1.0
-        try:
-            placing.insert(dub)
-        except (RuntimeError, ReferenceError, OSError) as error:
-            dub.fail(f"the take could not be put on the timeline: {' '.join(str(error).split())}")
-        if dub.state == DONE:
-            rendering.clean(dub.request.path)
-        # The job is written with the step: whoever undoes and redoes it finds it done in both.
-        state.write_jobs({dub.key})
-        state.session().changed.discard(dub.key)
-        bpy.ops.ed.undo_push(message=f"ImaginTalk: {dub.label}")
-        any_went = True
-        if time.perf_counter() - began > BUDGET_S:
-            break
-    return any_went
+    """Insert takes that wait, as many as the time allows; those that came together are one undo step."""
+    began = time.perf_counter()
+    ready = [dub for dub in state.session().dubs.values() if dub.state == READY]
+    for number, dub in enumerate(ready):
+        if number and time.perf_counter() - began > BUDGET_S:
+            return True
+        _insert(dub)
+        _unsealed.append(dub)
+    _seal()
+    return bool(ready)
+
+
+def _insert_again() -> None:
+    """An undo took away what had no step of its own yet."""
+    for dub in _unsealed:
+        if dub.state == DONE and not placing.entered(dub):
+            dub.state = READY
+    _unsealed.clear()
+
+
+def _insert(dub: Dub) -> None:
+    dub.state, dub.fraction = DONE, 1.0
+    try:
+        placing.insert(dub)
+    except (RuntimeError, ReferenceError, OSError) as error:
+        dub.fail(f"the take could not be put on the timeline: {' '.join(str(error).split())}")
+    if dub.state == DONE:
+        rendering.clean(dub.request.path)
+    # The job is written with the step: whoever undoes and redoes it finds it done in both.
+    state.write_jobs({dub.key})
+    state.session().changed.discard(dub.key)
+
+
+def _seal() -> None:
+    """Make an undo step of what was inserted since the last one."""
+    if _unsealed:
+        words = _unsealed[0].label if len(_unsealed) == 1 else f"{len(_unsealed)} takes"
+        _unsealed.clear()
+        bpy.ops.ed.undo_push(message=f"ImaginTalk: {words}")
 
 
 def redraw() -> None:

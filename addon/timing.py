@@ -85,6 +85,14 @@ def beginning(strip: Any) -> float:
     return compat.content_start(strip) - cut * (compat.rate(strip.id_data) / own_rate if own_rate else 1.0)
 
 
+def keeps_speed(strip: Any) -> bool:
+    """Whether a strip is played at its file's rate, so that it lasts as many seconds whatever the scene's rate is."""
+    try:
+        return strip.type == compat.MOVIE and read_strip(strip).own_rate is not None
+    except SdnaError:
+        return False
+
+
 def _curve(strip: Any, rate: float, stored: StoredStrip) -> Curve:
     speed = stored.own_rate / rate if stored.own_rate else 1.0
     if stored.keys:

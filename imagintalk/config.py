@@ -164,6 +164,11 @@ class Config:
     style: StyleConfig
     diffusion: DiffusionConfig
 
+    @property
+    def content_width(self) -> int:
+        """Channels of c_lip: the language model's states and the lip features beside them."""
+        return self.language.width + self.lips.token_width
+
 
 T = TypeVar("T")
 

@@ -18,6 +18,7 @@ from imagintalk.dubbing.confidence import content_warnings
 from imagintalk.dubbing.lips import hidden_of, read_lips
 from imagintalk.dubbing.options import DubOptions
 from imagintalk.dubbing.parts import Parts
+from imagintalk.dubbing.prompt import voice_prompt
 from imagintalk.dubbing.speech import conditions_of, imagine, sound_of
 from imagintalk.errors import ClipError, OptionError
 from imagintalk.face.read import face_warnings, read_face
@@ -28,7 +29,7 @@ from imagintalk.models import DEFAULT_MODEL, ModelStore, find_model
 from imagintalk.rates import TOKENS_PER_VIDEO_FRAME, VIDEO_FPS, exact_ratio
 from imagintalk.style.emotion import AUTO, EmotionKey, emotion_track
 from imagintalk.style.voices import resolve_voice
-from imagintalk.types import Clip, DubResult, FaceCrops, Notify, Style, Take
+from imagintalk.types import Clip, DubResult, FaceCrops, Notify, Style, Take, VoicePrompt
 
 IDENTITY_FACES = 2
 """Face crops that the voice is taken from, as in training; more of a still head change nothing."""
@@ -108,7 +109,7 @@ class Pipeline:
             content, c_lip = read_lips(crops.mouth, parts, options.detector(config), report)
         with clock.stage(SPEECH) as report:
             start = self._all_masked(len(crops.mouth))
-            codes = imagine(parts, conditions_of(c_lip, style), start, options.seeds, sampler, guidance, report)
+            codes = imagine(parts, conditions_of(parts, c_lip, style), start, options.seeds, sampler, guidance, report)
         with clock.stage(SOUND) as report:
             takes = self._takes(codes, options.seeds, crops.duration_s, report)
         warnings = face_warnings(crops) + content_warnings(content)
@@ -147,26 +148,31 @@ class Pipeline:
             start = torch.from_numpy(result.takes[take].codes).clone()
             rate = config.codec.frame_rate
             start[:, int(start_s * rate) : -int(-end_s * rate // 1)] = config.codec.codebook_size
-            codes = imagine(parts, conditions_of(c_lip, result.style), start, [seed], sampler, guidance, report)
+            codes = imagine(parts, conditions_of(parts, c_lip, result.style), start, [seed], sampler, guidance, report)
         with clock.stage(SOUND) as report:
             return self._takes(codes, [seed], duration, report)[0]
 
     def _guidance(self, options: DubOptions) -> Guidance:
         return options.guidance_weights(self.parts.config, known_voice=self.parts.talker is not None)
 
-    def _named_voice(self, wanted: str) -> NDArray[np.float32]:
-        return resolve_voice(wanted, None, self.parts.presets, lambda *sound: self.parts.speaker.embed(*sound))
+    def _named_voice(self, wanted: str) -> tuple[NDArray[np.float32], VoicePrompt | None]:
+        presets = self.parts.presets
+        c_id = resolve_voice(wanted, None, presets, lambda *sound: self.parts.speaker.embed(*sound))
+        return c_id, None if wanted in presets else voice_prompt(Path(wanted), self.parts)
 
-    def _style(self, crops: FaceCrops, options: DubOptions, asked_voice: NDArray[np.float32] | None) -> Style:
+    def _style(
+        self, crops: FaceCrops, options: DubOptions, asked_voice: tuple[NDArray[np.float32], VoicePrompt | None] | None
+    ) -> Style:
         if asked_voice is None and self.parts.talker is not None:
-            asked_voice = self.parts.talker.voice
+            asked_voice = self.parts.talker.voice, self.parts.talker.prompt
         if asked_voice is None:
-            asked_voice = self.parts.adapter.voice_of(self.parts.identity.embed(crops.face))
+            asked_voice = self.parts.adapter.voice_of(self.parts.identity.embed(crops.face)), None
+        c_id, prompt = asked_voice
         frames50 = len(crops.mouth) * TOKENS_PER_VIDEO_FRAME
         shown = None
         if options.reads_emotion:
             shown = track_of_face(crops.expression, crops.expression_frames, frames50)
-        return Style(asked_voice, emotion_track(options.emotion_keys, frames50, shown))
+        return Style(c_id, emotion_track(options.emotion_keys, frames50, shown), prompt)
 
     def _all_masked(self, video_frames: int) -> torch.Tensor:
         codec = self.parts.config.codec

@@ -103,6 +103,18 @@ class ContentTokens:
     """(T50,) in [0, 1], what the lip aligner gave to the token that it chose."""
     weights: NDArray[np.float32]
     """(T50, size) what is spoken: of each frame how likely each token is, rows sum to 1; one token where refilled."""
+    features: NDArray[np.float32]
+    """(T50, token_width) the lip features that the tokens were read from."""
+
+
+@dataclass(frozen=True)
+class VoicePrompt:
+    """A piece of the wanted voice's own speech, which the score network goes on from."""
+
+    codes: NDArray[np.int64]
+    """(12, T50) codec codes, 50 Hz."""
+    ids: NDArray[np.int64]
+    """(T50,) content tokens that it says, 50 Hz."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +125,8 @@ class Style:
     """(256,) unit-length GE2E speaker embedding, from the face or from a recording."""
     emotion: NDArray[np.float32]
     """(T50, 8) weight per `Emotion`, 50 Hz, rows sum to 1. Intensity mixes the asked emotion with neutral."""
+    prompt: VoicePrompt | None = None
+    """Of a voice that was taken from a recording."""
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from imagintalk.models import ModelStore
     from imagintalk.refine.language import TokenLanguageModel
     from imagintalk.style.identity import IdentityAdapter
+    from imagintalk.tokens.build import build_tokenizer
 
     torch.manual_seed(0)
     config = load_config("tiny")
@@ -48,7 +49,10 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store.save_part("language", TokenLanguageModel(config.language, config.tokens), {})
     store.save_part("lips", torch.nn.ModuleDict(lips), {})
     store.save_part("style", IdentityAdapter(config.style), {})
-    store.save_part("diffusion", StyleDiT(config.diffusion, config.codec, config.language.width), {})
+    tokenizer = build_tokenizer(config.tokens)
+    tokenizer.load_state_dict({name: torch.randn(value.shape) for name, value in tokenizer.state_dict().items()})
+    store.save_part("tokens", tokenizer, {})
+    store.save_part("diffusion", StyleDiT(config.diffusion, config.codec, config.content_width), {})
     return store.folder
 
 

@@ -6,11 +6,11 @@ from typing import Any
 import bpy
 from bpy.props import EnumProperty
 
-from .. import compat, state, strips, takes
-from ..dub import WAITING, Dub, request_from_json
+from .. import compat, copies, paths, state, strips, takes
+from ..dub import WAITING, Dub
 from ..properties import emotion_property, intensity_property
 from ..requests import RequestError, choice_of, new_seed, prepare
-from ..wishes import Choice, Wish, choice_from
+from ..wishes import Choice, Wish
 from ..worker_api import BATCH, CLICK, ClientError
 from .common import refused, register_all, scene_of, unregister_all
 
@@ -44,6 +44,7 @@ class IMAGINTALK_OT_generate(bpy.types.Operator):
 
     def execute(self, context: Any) -> set[str]:
         scene = scene_of(context)
+        copies.part(scene)
         try:
             dub = prepare(scene, compat.active_strip(scene), choice_of(scene.imagintalk.settings), CLICK)
             begin([dub])
@@ -79,6 +80,7 @@ class IMAGINTALK_OT_batch(bpy.types.Operator):
             state.ensure_worker()
         except (RequestError, ClientError) as error:
             return refused(self, error)
+        copies.part(scene)
         wanted = self.wanted(scene)
         state.session().wishes.extend(
             Wish(scene.name, strips.identify(strip), strip.name, choice, BATCH) for strip in wanted
@@ -140,6 +142,7 @@ class IMAGINTALK_OT_regenerate(bpy.types.Operator):
 
     def execute(self, context: Any) -> set[str]:
         scene = scene_of(context)
+        copies.part(scene)
         sources = self.sources(scene)
         try:
             choice = self.choice(scene, sources[0])
@@ -150,20 +153,20 @@ class IMAGINTALK_OT_regenerate(bpy.types.Operator):
         return {"FINISHED"}
 
     def choice(self, scene: Any, strip: Any) -> Choice:
-        """What the take was made with, changed as asked for. Raises RequestError."""
+        """The take's seed and voice, unless others are asked for; quality and guidance as set now. Raises RequestError.
+
+        So a draft can be made again at its best.
+        """
         settings = choice_of(scene.imagintalk.settings)
-        base, take = settings, takes.active(scene)
+        seed, voice, take = settings.seed, settings.voice, takes.active(scene)
         if take is not None and take.source == strip.get(strips.ID):
-            try:
-                base = replace(choice_from(request_from_json(take.request)), seed=take.seed, emotions=())
-            except ValueError as error:
-                raise RequestError(str(error)) from None
+            seed, voice = take.seed, paths.found(take.voice)
         return replace(
-            base,
+            settings,
             emotion=self.emotion,
             intensity=self.intensity,
-            seed=new_seed() if self.seed == "NEW" else base.seed,
-            voice=settings.voice if self.voice == "SETTINGS" else base.voice,
+            seed=new_seed() if self.seed == "NEW" else seed,
+            voice=settings.voice if self.voice == "SETTINGS" else voice,
             takes=1,
         )
 

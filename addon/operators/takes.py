@@ -5,7 +5,7 @@ from typing import Any
 import bpy
 from bpy.props import StringProperty
 
-from .. import compat, paths, placing, strips, takes
+from .. import compat, copies, paths, placing, strips, takes
 from ..timing import beginning
 from .common import refused, register_all, scene_of, unregister_all
 
@@ -29,6 +29,7 @@ class _TakeOperator:
         return scene.imagintalk.takes.get(self.take) if self.take else takes.active(scene)
 
     def execute(self: Any, context: Any) -> set[str]:
+        copies.part(scene_of(context))
         take = self.chosen(context)
         if take is None:
             return refused(self, "select a take")
@@ -78,17 +79,20 @@ class IMAGINTALK_OT_place(_TakeOperator, bpy.types.Operator):
     bl_label = "Place Take"
 
     def act(self, scene: Any, take: Any) -> str:
+        before, there = (take.source, take.offset, take.rate), bool(strips.take_strips(scene, take.name))
         pieces = [found.strip for found in strips.with_id(take.source) if found.scene == scene]
         strip = compat.active_strip(scene)
         if not pieces and strips.can_be_dubbed(strip):
             take.source, pieces = strips.identify(strip), [strip]
-            take.offset = compat.left(strip) - beginning(strip)
-        take.path = paths.remember(str(paths.file_of(take)))  # while its sound is still there to tell
-        for old in strips.take_strips(scene, take.name):
-            strips.remove_sound(compat.container_of(old, scene), old)
-        if not placing.place(scene, take, pieces):
-            return str(take.note)
-        return ""
+            take.offset, take.rate = compat.left(strip) - beginning(strip), compat.rate(scene)
+        if placing.place(scene, take, pieces):
+            take.path = paths.remember(str(paths.file_of(scene, take)))
+            return ""
+        wrong = str(take.note)
+        take.source, take.offset, take.rate = before
+        if there:  # and still is
+            take.note = ""
+        return wrong
 
 
 class IMAGINTALK_OT_compare(_TakeOperator, bpy.types.Operator):
@@ -126,6 +130,7 @@ class IMAGINTALK_OT_ab(bpy.types.Operator):
 
     def execute(self, context: Any) -> set[str]:
         scene = scene_of(context)
+        copies.part(scene)
         other = takes.other(scene, strips.source_of(compat.active_strip(scene)))
         if other is None:
             return refused(self, "there is no other take of this strip; regenerate to have one")

@@ -1,12 +1,11 @@
 """Choosing whose voice it is, and which of several faces speaks."""
 
-import os
 from typing import Any
 
 import bpy
 from bpy.props import IntProperty
 
-from .. import compat, errands, state, strips
+from .. import compat, copies, errands, paths, recording, state, strips
 from ..requests import RequestError, prepare
 from ..session import READY_TO_WORK
 from ..wishes import Choice
@@ -15,7 +14,7 @@ from .common import refused, register_all, scene_of, unregister_all
 
 
 class IMAGINTALK_OT_voice_from_strip(bpy.types.Operator):
-    """Take the voice that is heard in the active sound or movie strip's file"""
+    """Take the voice that is heard in the active sound or movie strip"""
 
     bl_idname = "imagintalk.voice_from_strip"
     bl_label = "Voice from Active Strip"
@@ -33,11 +32,12 @@ class IMAGINTALK_OT_voice_from_strip(bpy.types.Operator):
     def execute(self, context: Any) -> set[str]:
         scene = scene_of(context)
         strip = compat.active_strip(scene)
-        name = strip.sound.filepath if strip.type == compat.SOUND else strip.filepath
-        path = bpy.path.abspath(name)
-        if not os.path.isfile(path):
-            return refused(self, f"{path}: the strip's file is gone")
-        scene.imagintalk.settings.voice, scene.imagintalk.settings.voice_file = "FILE", path
+        settings = scene.imagintalk.settings
+        try:
+            path = recording.of_strip(scene, strip, paths.takes_folder(settings.folder, bpy.data.filepath))
+        except recording.RecordingError as error:
+            return refused(self, error)
+        settings.voice, settings.voice_file = "FILE", paths.remember(path)
         return {"FINISHED"}
 
 
@@ -62,6 +62,7 @@ class IMAGINTALK_OT_find_faces(bpy.types.Operator):
 
     def execute(self, context: Any) -> set[str]:
         scene = scene_of(context)
+        copies.part(scene)
         strip = compat.active_strip(scene)
         session = state.session()
         try:

@@ -9,9 +9,9 @@ from imagintalk.adapting.clips import read_talker
 from imagintalk.adapting.talker import Talker, TalkerFacts
 from imagintalk.adapting.tune import tune
 from imagintalk.dubbing.parts import Parts
+from imagintalk.dubbing.prompt import voice_prompt
 from imagintalk.models import ModelStore
 from imagintalk.provenance import now, program_version
-from imagintalk.tokens.build import build_tokenizer
 from imagintalk.types import Notify, Progress
 
 _READING = 0.5
@@ -23,11 +23,9 @@ def adapt(store: ModelStore, parts: Parts, clips: Sequence[Path], notify: Notify
 
     Raises as `read_talker`, and WeightsError when the model has no tokenizer.
     """
-    tokenizer = build_tokenizer(parts.config.tokens)
-    store.load_part("tokens", tokenizer)
     heard = read_talker(
         clips,
-        tokenizer,
+        parts.tokenizer,
         parts.speaker.embed,
         lambda share: notify(Progress("reading the clips", _READING * share)),
     )
@@ -47,4 +45,4 @@ def adapt(store: ModelStore, parts: Parts, clips: Sequence[Path], notify: Notify
         program_version=program_version(),
         created=now(),
     )
-    return Talker(facts, heard.voice, tuned.lips)
+    return Talker(facts, heard.voice, voice_prompt(clips[0], parts), tuned.lips)

@@ -1,6 +1,7 @@
 """What a model has learnt of one talker: changed weights of the lip aligner and the talker's voice, in one small file.
 
-    talker.safetensors    `voice` (256,) float32; `lips.<name>` half precision, in place of the aligner's own
+    talker.safetensors    `voice` (256,) float32; `prompt.codes`, `prompt.ids` int16, a piece of the talker's speech;
+                          `lips.<name>` half precision, in place of the aligner's own
                           label: format, model, the SHA-256 of the lips that it fits, how it was made
 
 Ours; the paper knows no adaptation.
@@ -24,10 +25,11 @@ from imagintalk.errors import WeightsError
 from imagintalk.lip.aligner import LipAligner
 from imagintalk.media.files import whole_file
 from imagintalk.style.identity import SPEAKER_WIDTH
+from imagintalk.types import VoicePrompt
 
 FORMAT = 1
 _LABEL = "imagintalk-adapter"
-_VOICE, _LIPS = "voice", "lips."
+_VOICE, _LIPS, _CODES, _IDS = "voice", "lips.", "prompt.codes", "prompt.ids"
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class Talker:
     facts: TalkerFacts
     voice: NDArray[np.float32]
     """(256,) GE2E speaker embedding, unit length."""
+    prompt: VoicePrompt
     lips: dict[str, Tensor] = field(default_factory=dict)
     """By the aligner's own names; empty where no change read the lips better."""
     sha256: str = ""
@@ -65,6 +68,8 @@ class Talker:
         """Write the file, whole or not at all. Raises OutputError."""
         tensors = {_LIPS + name: tensor.to(torch.float16).contiguous() for name, tensor in self.lips.items()}
         tensors[_VOICE] = torch.from_numpy(self.voice)
+        tensors[_CODES] = torch.from_numpy(self.prompt.codes.astype(np.int16, order="C"))
+        tensors[_IDS] = torch.from_numpy(self.prompt.ids.astype(np.int16))
         content = save(tensors, metadata={_LABEL: json.dumps(asdict(self.facts), sort_keys=True)})
         with whole_file(path) as partial:
             partial.write_bytes(content)
@@ -96,6 +101,7 @@ def load_talker(path: Path) -> Talker:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         facts = TalkerFacts(**label)
         voice = tensors.pop(_VOICE).numpy()
+        prompt = VoicePrompt(*(tensors.pop(name).numpy().astype(np.int64) for name in (_CODES, _IDS)))
         strange = [name for name in tensors if not name.startswith(_LIPS)]
     except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
         raise WeightsError(f"{path}: expected a file made with `imagintalk adapt`, it is none ({error})") from None
@@ -106,4 +112,4 @@ def load_talker(path: Path) -> Talker:
             f"{path}: expected a voice and weights of the lips, got {strange or voice.shape}; make it again"
         )
     lips = {name.removeprefix(_LIPS): tensor.float() for name, tensor in tensors.items()}
-    return Talker(facts, voice.astype(np.float32), lips, hashlib.sha256(path.read_bytes()).hexdigest())
+    return Talker(facts, voice.astype(np.float32), prompt, lips, hashlib.sha256(path.read_bytes()).hexdigest())

@@ -64,6 +64,7 @@ class StyleDiT(nn.Module):
         self.null_lip = nn.Parameter(torch.zeros(lip_width))
         self.null_identity = nn.Parameter(torch.zeros(condition))
         self.null_emotion = nn.Parameter(torch.zeros(condition))
+        self.prompt_mark = nn.Parameter(torch.zeros(config.width))
         self.blocks = nn.ModuleList(
             DualAdaLnBlock(config.width, config.heads, config.mlp_ratio, condition) for _ in range(config.layers)
         )
@@ -110,10 +111,16 @@ class StyleDiT(nn.Module):
         frame_mask: Tensor | None = None,
     ) -> Tensor:
         """What the heads read: (batch, frames, width). Arguments as in `forward`."""
-        frames = codes.shape[2]
+        frames, heard = codes.shape[2], 0
         lip = at_codec_rate(conditions.lip, frames, self.frame_rate)
-        identity = self.identity(conditions.identity)
-        emotion = self.emotion(at_codec_rate(conditions.emotion, frames, self.frame_rate))
+        weights = at_codec_rate(conditions.emotion, frames, self.frame_rate)
+        prompt = conditions.prompt
+        if prompt is not None:
+            heard = prompt.codes.shape[2]
+            codes = torch.cat([prompt.codes, codes], dim=2)
+            lip = torch.cat([at_codec_rate(prompt.lip, heard, self.frame_rate), lip], dim=1)
+            weights = torch.cat([at_codec_rate(prompt.emotion, heard, self.frame_rate), weights], dim=1)
+        identity, emotion = self.identity(conditions.identity), self.emotion(weights)
         if keep is not None:
             lip = torch.where(keep[:, 0, None, None], lip, self.null_lip)
             identity = torch.where(keep[:, 1, None], identity, self.null_identity)
@@ -121,12 +128,13 @@ class StyleDiT(nn.Module):
         time = self.time(t)
         channel = (identity + time)[:, None]
         temporal = emotion + time[:, None]
-        attend = None if frame_mask is None else frame_mask[:, None, None, :]
-        angles = rotary_angles(frames, self.head_width, codes.device)
+        attend = _attended(frame_mask, keep, len(codes), frames, heard, codes.device)
+        angles = rotary_angles(heard + frames, self.head_width, codes.device)
         x = self.input(torch.cat([self.feature(codes), lip], dim=-1))
+        x[:, :heard] += self.prompt_mark
         for block in self.blocks:
             x = block(x, channel, temporal, angles, attend)
-        output: Tensor = self.norm(x)
+        output: Tensor = self.norm(x[:, heard:])
         return output
 
     @torch.no_grad()
@@ -144,3 +152,16 @@ class StyleDiT(nn.Module):
             size = weight.square().mean().sqrt()
             weight.copy_(row * (size / row.square().mean().sqrt().clamp(min=1e-8)))
             self.heads.get_parameter(f"{number}.bias").zero_()
+
+
+def _attended(
+    frame_mask: Tensor | None, keep: Tensor | None, batch: int, frames: int, heard: int, device: torch.device
+) -> Tensor | None:
+    """(batch, 1, 1, heard + frames) bool, which frames are seen: no padding, and a prompt only with its identity."""
+    if frame_mask is None and (keep is None or not heard):
+        return None
+    own = torch.ones(batch, frames, dtype=torch.bool, device=device) if frame_mask is None else frame_mask
+    prompt = torch.ones(batch, heard, dtype=torch.bool, device=device)
+    if keep is not None:
+        prompt &= keep[:, 1, None]
+    return torch.cat([prompt, own], dim=1)[:, None, None]

@@ -17,6 +17,7 @@ from imagintalk.lip.aligner import Alignment, LipAligner
 from imagintalk.lip.crop import centre_crop
 from imagintalk.lip.detector import ErrorDetector, misaligned
 from imagintalk.rates import TOKENS_PER_VIDEO_FRAME
+from imagintalk.refine.content import content_states
 from imagintalk.refine.language import ROUNDS, TokenLanguageModel
 from imagintalk.types import ContentTokens
 
@@ -97,13 +98,14 @@ def content_of(aligned: Alignment, parts: Parts, detector: DetectorConfig, round
         refilled=spelled.refilled[0].cpu().numpy(),
         probability=spelled.probability[0].float().cpu().numpy(),
         weights=spelled.weights[0].float().cpu().numpy(),
+        features=aligned.features[0].float().cpu().numpy(),
     )
 
 
 def read_lips(
     mouth: NDArray[np.uint8], parts: Parts, detector: DetectorConfig, report: Callable[[float], None]
 ) -> tuple[ContentTokens, Tensor]:
-    """Mouth crops (T, 96, 96) at 25 fps -> tokens, and c_lip (1, T50, width) at 50 Hz."""
+    """Mouth crops (T, 96, 96) at 25 fps -> tokens, and c_lip (1, T50, content_width) at 50 Hz."""
     aligned = align_lips(mouth, parts, lambda share: report(0.8 * share))
     content = content_of(aligned, parts, detector)
     return content, hidden_of(parts, content)
@@ -111,7 +113,7 @@ def read_lips(
 
 @torch.inference_mode()
 def hidden_of(parts: Parts, content: ContentTokens) -> Tensor:
-    """c_lip (1, T50, width) at 50 Hz of what is spoken."""
-    weights = torch.from_numpy(content.weights)[None].to(parts.device)
-    c_lip: Tensor = parts.language.hidden(weights, torch.tensor([weights.shape[1]], device=parts.device))
-    return c_lip
+    """c_lip (1, T50, content_width) at 50 Hz of what is spoken."""
+    weights, features = (torch.from_numpy(v)[None].to(parts.device) for v in (content.weights, content.features))
+    lengths = torch.tensor([weights.shape[1]], device=parts.device)
+    return content_states(parts.language, weights, lengths, features)

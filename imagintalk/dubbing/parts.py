@@ -20,6 +20,9 @@ from imagintalk.refine.language import TokenLanguageModel
 from imagintalk.style.identity import IdentityAdapter
 from imagintalk.style.speaker import SpeakerEncoder
 from imagintalk.style.voices import Preset, load_presets
+from imagintalk.tokens.build import build_tokenizer
+from imagintalk.tokens.kmeans import KMeansTokenizer
+from imagintalk.tokens.phoneme import PhonemeTokenizer
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -37,12 +40,16 @@ class Parts:
             talker.apply(self.aligner, store.part_sha256("lips"))
         self.language = self._load("language", TokenLanguageModel(config.language, config.tokens))
         self.adapter = self._load("style", IdentityAdapter(config.style))
-        self.diffusion = self._load("diffusion", StyleDiT(config.diffusion, config.codec, config.language.width))
+        self.diffusion = self._load("diffusion", StyleDiT(config.diffusion, config.codec, config.content_width))
         self.codec = self._load("codec", Codec(config.codec))
 
     def _load(self, part: str, module: Module) -> Module:
         self._store.load_part(part, module)
         return module.eval().requires_grad_(False).to(self.device)
+
+    @cached_property
+    def tokenizer(self) -> KMeansTokenizer | PhonemeTokenizer:
+        return self._load("tokens", build_tokenizer(self.config.tokens))
 
     @cached_property
     def identity(self) -> IdentityBackend:

@@ -9,15 +9,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from imagintalk.config import Guidance
-from imagintalk.diffusion.conditions import Conditions
+from imagintalk.diffusion.conditions import Conditions, Prompt
 from imagintalk.diffusion.guidance import guided_score
 from imagintalk.diffusion.sampler import SamplerOptions, generators_of
 from imagintalk.diffusion.windows import sample_windows
 from imagintalk.dubbing.parts import Parts
 from imagintalk.rates import SAMPLE_RATE, TOKEN_HZ, exact_ratio, samples_of
-from imagintalk.types import Speech, Style
+from imagintalk.refine.content import content_states
+from imagintalk.types import Emotion, Speech, Style, VoicePrompt
 
 OVERLAP_S = 1
 """How much of the speech before it a window of a long clip sees. Ours."""
@@ -25,10 +27,21 @@ TAKES_AT_ONCE = 8
 """More takes are sampled group after group, so that memory does not grow with their number."""
 
 
-def conditions_of(c_lip: Tensor, style: Style) -> Conditions:
-    """What steers one clip, as a batch of one. c_lip: (1, T50, width)."""
+@torch.inference_mode()
+def conditions_of(parts: Parts, c_lip: Tensor, style: Style) -> Conditions:
+    """What steers one clip, as a batch of one. c_lip: (1, T50, content width)."""
     identity, emotion = (torch.from_numpy(values)[None].to(c_lip) for values in (style.c_id, style.emotion))
-    return Conditions(c_lip, identity, emotion)
+    prompt = None if style.prompt is None else _prompt_of(parts, style.prompt)
+    return Conditions(c_lip, identity, emotion, prompt)
+
+
+def _prompt_of(parts: Parts, prompt: VoicePrompt) -> Prompt:
+    """As a batch of one. Its manner is taken for neutral."""
+    codes, ids = (torch.from_numpy(values)[None].to(parts.device) for values in (prompt.codes, prompt.ids))
+    lengths = torch.tensor([ids.shape[1]], device=parts.device)
+    lip = content_states(parts.language, ids, lengths, parts.config.lips.token_width)
+    neutral = functional.one_hot(torch.full_like(ids, Emotion.NEUTRAL), len(Emotion)).to(lip)
+    return Prompt(codes, lip, neutral)
 
 
 @torch.inference_mode()

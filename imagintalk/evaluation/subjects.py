@@ -18,8 +18,8 @@ from imagintalk.evaluation.comparison import true_sound
 from imagintalk.media.probe import probe
 from imagintalk.pipeline import Pipeline
 from imagintalk.rates import EAR_SAMPLE_RATE, SAMPLE_RATE, SAMPLES_PER_TOKEN
+from imagintalk.refine.content import content_states
 from imagintalk.style.emotion import emotion_track
-from imagintalk.tokens.build import build_tokenizer
 from imagintalk.types import Clip, Emotion, Speech, Style
 
 
@@ -50,18 +50,17 @@ class Subjects:
         parts, options = self.pipeline.parts, DubOptions()
         samples = true_sound(recording)
         heard = soxr.resample(samples, SAMPLE_RATE, EAR_SAMPLE_RATE)
-        tokenizer = build_tokenizer(parts.config.tokens)
-        self.pipeline.store.load_part("tokens", tokenizer)
-        ids = torch.from_numpy(tokenizer.encode(heard))[None].to(parts.device)
+        ids = torch.from_numpy(parts.tokenizer.encode(heard))[None].to(parts.device)
         frames = -(-len(samples) // SAMPLES_PER_TOKEN)
         ids = torch.nn.functional.pad(ids[:, :frames], (0, max(0, frames - ids.shape[1])), value=int(ids[0, -1]))
         with torch.inference_mode():
-            c_lip = parts.language.hidden(ids, torch.tensor([frames], device=parts.device))
+            lengths = torch.tensor([frames], device=parts.device)
+            c_lip = content_states(parts.language, ids, lengths, parts.config.lips.token_width)
         voice = parts.speaker.embed(samples, SAMPLE_RATE)
         style = Style(voice, emotion_track([(0.0, "neutral", 1.0)], frames, None))
         start = torch.full((parts.config.codec.levels, frames), parts.config.codec.codebook_size)
         sampler, guidance = options.sampler_options(parts.config), options.guidance_weights(parts.config)
-        codes = imagine(parts, conditions_of(c_lip, style), start, [0], sampler, guidance, lambda share: None)
+        codes = imagine(parts, conditions_of(parts, c_lip, style), start, [0], sampler, guidance, lambda share: None)
         return sound_of(parts, codes[0], probe(recording.path).duration_s)
 
     def speak_lips(self, recording: Recording) -> Speech:

@@ -149,7 +149,7 @@ class Lab:
         config, options = self.parts.config, DubOptions(sampler=sampler, steps=steps)
         frames = exact_ratio(len(content.ids) * config.codec.frame_rate, TOKEN_HZ)
         start = torch.full((config.codec.levels, frames), config.codec.codebook_size)
-        conditions = conditions_of(hidden_of(self.parts, content), style)
+        conditions = conditions_of(self.parts, hidden_of(self.parts, content), style)
         weights = guidance or options.guidance_weights(config, known_voice=self.parts.talker is not None)
         sampling = options.sampler_options(config)
         return imagine(self.parts, conditions, start, [self.seed], sampling, weights, self.beat)[0]

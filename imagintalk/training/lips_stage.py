@@ -25,7 +25,7 @@ RECIPE = Recipe(steps=5000, learning_rate=1e-3, warmup=200, weight_decay=0.05, v
 BATCH, FRAMES = 12, 75
 SHARES = {"grid": 1.0, "drawn": 0.3}
 MELS = 40
-WORD_WEIGHT, ACOUSTIC_WEIGHT, DETECTOR_WEIGHT = 0.5, 1.0, 1.0
+WORD_WEIGHT, ACOUSTIC_WEIGHT, DETECTOR_WEIGHT = 0.5, 8.0, 1.0
 
 
 class LipsObjective(nn.Module):
@@ -139,7 +139,8 @@ class LipsStage(Stage):
             with self.accelerator.autocast():
                 rows.append(self.objective(moved)[1])
         mean = {name: float(np.nanmean([row[name] for row in rows])) for name in rows[0]}
-        return mean | {"score": mean["token"]}
+        # Features are content beside the tokens that are read from them, so what they tell of the sound counts as well.
+        return mean | {"score": mean["token"] + mean["word"] + mean["acoustic"]}
 
 
 @functools.cache

@@ -34,6 +34,7 @@ from imagintalk.training.codec_stage import RECIPE as CODEC_RECIPE
 from imagintalk.training.codec_stage import CodecStage
 from imagintalk.training.diffusion_stage import RECIPE as DIFFUSION_RECIPE
 from imagintalk.training.diffusion_stage import DiffusionStage
+from imagintalk.training.growth import start_from
 from imagintalk.training.language_stage import RECIPE as LANGUAGE_RECIPE
 from imagintalk.training.language_stage import LanguageStage
 from imagintalk.training.lip_table import LipTable
@@ -87,7 +88,8 @@ class TrainOptions:
     device: str = "auto"
     precision: str = "bf16"
     start_from: Path | None = None
-    """Folder of a model whose weights of this stage are where it begins; a run that is resumed goes on from its own."""
+    """Folder of a model whose weights of this stage are where it begins (`growth.start_from`); a run that is resumed
+    goes on from its own."""
     published: str | None = None
     """Weights to take, a file or a name of `imagintalk models list`: of stage `lips` a front end, which stays frozen;
     of stage `codec` EnCodec's, whole, so that nothing is trained."""
@@ -137,7 +139,7 @@ def train(stage: str, options: TrainOptions, notify: Notify) -> dict[str, Any]:
     if options.start_from is not None:
         first = ModelStore(options.start_from)
         for name, module in built.parts.items():
-            first.load_part(name, module)
+            start_from(first, name, module)
     folder = options.runs / stage
     run = Run(built, RunOptions(folder, options.seed, options.device, options.precision))
     run.train(notify)

@@ -16,15 +16,16 @@ from imagintalk.errors import WeightsError
 from imagintalk.models import ModelStore
 from imagintalk.pipeline import Pipeline
 from imagintalk.provenance import sha256_of
-from imagintalk.types import Clip
+from imagintalk.types import Clip, VoicePrompt
 
 VOICE = (np.eye(256, dtype=np.float32)[7]).copy()
+PROMPT = VoicePrompt(np.arange(12 * 30).reshape(12, 30) % 16, np.arange(30) % 20)
 
 
 def talker(model: Path, lips_sha256: str = "", **lips: torch.Tensor) -> Talker:
     fits = lips_sha256 or ModelStore(model).part_sha256("lips")
     facts = TalkerFacts("tiny", fits, 5, 15.0, 3.0, 2.5, "0.1.0", "2026-01-01T00:00:00+00:00")
-    return Talker(facts, VOICE, {name.replace("__", "."): tensor for name, tensor in lips.items()})
+    return Talker(facts, VOICE, PROMPT, {name.replace("__", "."): tensor for name, tensor in lips.items()})
 
 
 def bias(model: Path) -> torch.Tensor:
@@ -37,6 +38,8 @@ def test_round_trip(tiny_model: Path, tmp_path: Path) -> None:
     loaded = load_talker(path)
     assert loaded.facts == saved.facts and loaded.sha256 == sha256_of(path)
     np.testing.assert_array_equal(loaded.voice, VOICE)
+    np.testing.assert_array_equal(loaded.prompt.codes, PROMPT.codes)
+    np.testing.assert_array_equal(loaded.prompt.ids, PROMPT.ids)
     torch.testing.assert_close(loaded.lips["project.bias"], saved.lips["project.bias"], rtol=1e-3, atol=1e-3)
     first = path.read_bytes()
     saved.save(path)

@@ -51,3 +51,18 @@ def span(addon: Any, strip: Any) -> tuple[int, int]:
 def audible(addon: Any, scene: Any) -> list[str]:
     """Names of the takes that are heard."""
     return sorted(strip["imagintalk_take"] for strip in takes_of(addon, scene) if not strip.mute)
+
+
+def duplicate(addon: Any, scene: Any, *strips: Any, by: int) -> list[Any]:
+    """Copies of strips as Shift+D makes them, moved to the right by frames, in the order of the strips."""
+    before = set(addon.part("compat").all_strips(scene))
+    choose(addon, scene, *strips)
+    with in_sequencer():
+        bpy.ops.sequencer.duplicate()
+    made = [strip for strip in addon.part("compat").all_strips(scene) if strip not in before]
+    found = [
+        next(one for one in made if (one.type, span(addon, one)) == (old.type, span(addon, old))) for old in strips
+    ]
+    for strip in made:
+        strip.frame_start += by
+    return found

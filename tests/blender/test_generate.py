@@ -142,6 +142,22 @@ def test_takes_land_on_a_free_channel(
     assert [take.channel for take in takes_of(addon, scene)] == [channel]
 
 
+@pytest.mark.parametrize("inside", [False, True], ids=["timeline", "meta strip"])
+def test_takes_land_on_no_channel_that_is_muted_or_locked(
+    addon: Any, worker: Served, scene: Any, film: Film, inside: bool
+) -> None:
+    strip, container = put(addon, scene, film()), scene.sequence_editor
+    if inside:
+        container = addon.part("compat").strips(container).new_meta("meta", 3, 10)
+        strip.move_to_meta(container)
+    container.channels[2].mute = container.channels[1].lock = True
+    choose(addon, scene, strip)
+    bpy.ops.imagintalk.generate()
+    addon.finish()
+    (take,) = takes_of(addon, scene)
+    assert take.channel > strip.channel
+
+
 def test_without_room_the_take_stays_in_the_list(addon: Any, worker: Served, scene: Any, film: Film) -> None:
     strip = put(addon, scene, film())
     strips = addon.part("compat").strips(scene.sequence_editor)
@@ -180,6 +196,53 @@ def test_the_clips_own_sound_gives_way(addon: Any, worker: Served, scene: Any, f
         scene.frame_set(frame)
         heard.append(round(sound.volume, 2))
     assert heard == [1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0]
+
+
+def test_a_strip_under_a_speed_effect_is_refused_and_a_meta_strip_of_both_is_dubbed(
+    addon: Any, worker: Served, scene: Any, film: Film
+) -> None:
+    """A request tells how the strip runs, not how the effect plays it; a meta strip is rendered as it is seen."""
+    strip, strips = put(addon, scene, film()), addon.part("compat").strips(scene.sequence_editor)
+    bright = strips.new_effect("bright", "GLOW", 5, 10, **_length(strips, 48), **_inputs(strips, strip))
+    effect = strips.new_effect("faster", "SPEED", 6, 10, **_length(strips, 48), **_inputs(strips, bright))
+    with pytest.raises(RuntimeError, match="film: the effect faster plays it at another speed; put both into a meta"):
+        bpy.ops.imagintalk.generate()
+    assert addon.dubs == []
+    effect.mute = True
+    bpy.ops.imagintalk.generate()
+    addon.finish()
+    assert len(takes_of(addon, scene)) == 1
+    effect.mute = False
+    meta = strips.new_meta("meta", 8, 10)
+    strip.move_to_meta(meta)  # and with it the effects that it is under
+    choose(addon, scene, meta)
+    bpy.ops.imagintalk.generate()
+    addon.finish(120)
+    assert addon.dubs[-1].state == "done"
+
+
+def _inputs(strips: Any, strip: Any) -> dict[str, Any]:
+    parameters = strips.bl_rna.functions["new_effect"].parameters
+    return {"input1" if "input1" in parameters else "seq1": strip}
+
+
+@pytest.mark.parametrize("own_rate", [True, False], ids=["at the file's rate", "at the scene's"])
+def test_a_take_begins_with_its_picture_though_the_scenes_rate_was_changed_meanwhile(
+    addon: Any, worker: Served, scene: Any, film: Film, own_rate: bool
+) -> None:
+    from timeline import add_movie
+
+    strip = add_movie(addon, scene, film("slow.mp4", seconds=4.0), 10, own_rate)
+    addon.part("compat").trim(strip, 34, 82)  # seconds 1 to 3
+    choose(addon, scene, strip)
+    bpy.ops.imagintalk.generate()
+    scene.render.fps = 48
+    addon.finish()
+    (take,) = takes_of(addon, scene)
+    start = 10 + 48 if own_rate else 10 + 24  # one second, or one second's frames, after the strip's content begins
+    assert take.frame_start == start
+    assert "regenerate it" in scene.imagintalk.takes[0].warnings or own_rate
+    assert span(addon, take) == ((58, 154) if own_rate else (34, 82))
 
 
 def test_what_cannot_be_dubbed_is_told(addon: Any, worker: Served, scene: Any, film: Film) -> None:

@@ -96,12 +96,22 @@ def test_no_face_is_told(addon: Any, worker: Served, scene: Any, film: Film) -> 
         ("{scene}/{strip}: {unknown}", "Scene_film_ {unknown}.wav"),
         ("  ...  ", "take.wav"),
         ("x" * 300, "x" * 100 + ".wav"),
+        ("台" * 300, "台" * 66 + ".wav"),  # of 3 bytes each
     ],
+    ids=["default", "unknown name", "nothing left", "characters", "bytes"],
 )
 def test_names_of_files(addon: Any, worker: Served, scene: Any, film: Film, pattern: str, name: str) -> None:
     scene.imagintalk.settings.pattern = pattern
     _generate(addon, scene, film)
     assert Path(scene.imagintalk.takes[0].path).name == name
+
+
+def test_each_take_of_a_request_is_named_by_its_own_seed(addon: Any, worker: Served, scene: Any, film: Film) -> None:
+    settings = scene.imagintalk.settings
+    settings.seed, settings.takes, settings.pattern = 5, 3, "{seed}_{strip}"
+    _generate(addon, scene, film)
+    names = {take.seed: Path(take.path).name for take in scene.imagintalk.takes}
+    assert names == {5: "5_film.wav", 6: "6_film.wav", 7: "7_film.wav"}
 
 
 def test_no_file_is_ever_replaced(addon: Any, worker: Served, scene: Any, film: Film, tmp_path: Path) -> None:

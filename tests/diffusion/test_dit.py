@@ -1,5 +1,6 @@
 """The Style-DiT: identity at the start, padding, conditions, guidance, learning, size."""
 
+import dataclasses
 import math
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 
 from imagintalk.config import Config, Guidance, load_config
 from imagintalk.diffusion.adaln import DualAdaLnBlock, rotary_angles
-from imagintalk.diffusion.conditions import Conditions, at_codec_rate
+from imagintalk.diffusion.conditions import Conditions, Prompt, at_codec_rate
 from imagintalk.diffusion.corruption import corrupt, stratified_times
 from imagintalk.diffusion.dit import StyleDiT
 from imagintalk.diffusion.guidance import drop_conditions, guided_score
@@ -19,7 +20,7 @@ from imagintalk.errors import WeightsError
 
 def build(config: Config, seed: int = 0) -> StyleDiT:
     torch.manual_seed(seed)
-    return StyleDiT(config.diffusion, config.codec, config.language.width)
+    return StyleDiT(config.diffusion, config.codec, config.content_width)
 
 
 def largest_gradient(module: torch.nn.Module, name: str) -> float:
@@ -39,7 +40,7 @@ def wake(network: StyleDiT) -> StyleDiT:
 def conditions_of(config: Config, batch: int, frames: int, seed: int = 0) -> Conditions:
     generator = torch.Generator().manual_seed(seed)
     return Conditions(
-        torch.randn(batch, frames, config.language.width, generator=generator),
+        torch.randn(batch, frames, config.content_width, generator=generator),
         torch.nn.functional.normalize(torch.randn(batch, 256, generator=generator), dim=-1) * 4,
         torch.rand(batch, frames, 8, generator=generator).softmax(-1),
     )
@@ -118,6 +119,21 @@ def test_each_condition_matters_until_it_is_dropped(tiny: Config) -> None:
         assert (network.hidden(codes, t, one, keep) - network.hidden(codes, t, other, keep)).abs().max() > 1e-3
         keep[:, column] = False
         assert torch.equal(network.hidden(codes, t, one, keep), network.hidden(codes, t, other, keep))
+
+
+def test_a_prompt_is_heard_with_its_identity_only_and_leaves_no_frames(tiny: Config) -> None:
+    network = wake(build(tiny))
+    codes, t = masked_codes(tiny, 2, 6), torch.tensor([0.5, 0.5])
+    plain, other = conditions_of(tiny, 2, 6), conditions_of(tiny, 2, 4, seed=3)
+    heard = masked_codes(tiny, 2, 4) % tiny.codec.codebook_size
+    prompted = dataclasses.replace(plain, prompt=Prompt(heard, other.lip, other.emotion))
+    keep = torch.tensor([[True, True, True], [True, False, True]])
+    without, with_prompt = network.hidden(codes, t, plain, keep), network.hidden(codes, t, prompted, keep)
+    assert with_prompt.shape == without.shape
+    assert (with_prompt[0] - without[0]).abs().max() > 1e-3
+    torch.testing.assert_close(with_prompt[1], without[1], rtol=1e-4, atol=1e-5)
+    assert prompted.repeat(3).prompt.codes.shape[0] == 6
+    assert prompted.window(2, 4, 50).prompt is prompted.prompt
 
 
 def test_emotion_intensity_mixes(tiny: Config) -> None:
@@ -246,8 +262,8 @@ def test_warm_start_makes_the_feature_the_codec_latent(tiny: Config) -> None:
 def test_paper_network_has_the_size_of_its_config_and_runs_both_ways() -> None:
     config = load_config("paper")
     with torch.device("meta"):
-        network = StyleDiT(config.diffusion, config.codec, config.language.width)
-    assert sum(p.numel() for p in network.parameters()) == 133_099_776
+        network = StyleDiT(config.diffusion, config.codec, config.content_width)
+    assert sum(p.numel() for p in network.parameters()) == 133_691_136
 
     network = build(config)
     codes = masked_codes(config, 1, 20)
@@ -264,5 +280,5 @@ def test_paper_network_has_the_size_of_its_config_and_runs_both_ways() -> None:
 def test_small_network_fits_its_share_of_the_repository() -> None:
     config = load_config("small")
     with torch.device("meta"):
-        network = StyleDiT(config.diffusion, config.codec, config.language.width)
+        network = StyleDiT(config.diffusion, config.codec, config.content_width)
     assert sum(p.numel() for p in network.parameters()) * 2 <= 28_500_000

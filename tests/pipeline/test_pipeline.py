@@ -165,6 +165,10 @@ def test_a_recording_gives_its_voice(pipeline: Pipeline, talking_clip: Path, res
     style = pipeline.dub(talking_clip, end=0.4, emotion="neutral", voice=talking_clip).style
     assert np.linalg.norm(style.c_id) == pytest.approx(1, abs=1e-4)
     assert style.c_id @ result.style.c_id < 0.999
+    assert style.prompt is not None and result.style.prompt is None
+    levels, frames = style.prompt.codes.shape
+    assert (levels, frames) == (pipeline.parts.config.codec.levels, 100)  # two seconds of it are listened to
+    assert len(style.prompt.ids) == frames
 
 
 def test_threshold_decides_what_is_refilled(pipeline: Pipeline, talking_clip: Path) -> None:

@@ -24,6 +24,7 @@ def test_tokens_and_codes_of_a_piece_are_of_one_time(rate: int, tmp_path: Path) 
     folder.mkdir()
     write_index(folder, "speech", [Recording("one", folder / "none.wav", "t", "train", False)])
     np.savez(folder / "t_one.voice.npz", ge2e=np.ones(256, np.float32) / 16)
+    np.savez(folder / "t_one.sound.npz", samples=np.arange(24_000 * SECONDS).astype(np.int16))
     examples = read_cache(tmp_path)
     tiny = load_config("tiny")
     codec = dataclasses.replace(tiny.codec, frame_rate=rate)
@@ -56,12 +57,19 @@ def test_tokens_and_codes_of_a_piece_are_of_one_time(rate: int, tmp_path: Path) 
         TokenLanguageModel(config.language, config.tokens),
         torch.randn(codec.levels, codec.codebook_size, codec.dimension),
     )
-    starts = set()
-    for seed in range(5):
+    starts, prompted = set(), 0
+    for seed in range(8):
         batch = stage.batch(np.random.default_rng(seed))
         for row in range(len(batch["ids"])):
             tokens, piece = batch["ids"][row], batch["codes"][row, 0]
             assert len(tokens) == batch["lengths"][row] == 150 and len(piece) == batch["code_lengths"][row] == 3 * rate
             assert torch.equal(tokens[::2], piece[:: rate // 25])
             starts.add(int(tokens[0]))
+            if "prompt_ids" in batch:
+                prompted += 1
+                heard, sounding = batch["prompt_ids"][row], batch["prompt_codes"][row, 0]
+                assert 40 <= len(heard) <= 100
+                assert torch.equal(heard[::2], sounding[:: rate // 25])
+                assert not set(heard.tolist()) & set(tokens.tolist())  # or it would learn to repeat what it heard
     assert len(starts) > 3
+    assert 0 < prompted < 8 * len(batch["ids"])
