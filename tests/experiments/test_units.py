@@ -95,6 +95,7 @@ def test_drift_counts_what_is_broken_and_mended() -> None:
         refilled=tokens(2, 2, 3, 2),
         probability=np.zeros(4, np.float32),
         weights=np.zeros((4, 5), np.float32),
+        features=np.zeros((4, 8), np.float32),
     )
     found = drift(content, tokens(1, 2, 0, 0), np.eye(5, dtype=np.float32))
     assert (found["masked"], found["broken"], found["mended"]) == (0.75, 0.25, 0.25)
