@@ -27,7 +27,7 @@ def add_parser(subparsers: Any) -> None:
         "NAME.json and NAME.png into the output folder, and NAME.jsonl with what every clip gave.",
     )
     parser.add_argument("name", choices=(*NAMES, ALL), metavar="NAME", help=f"{', '.join(NAMES)}, or {ALL} of them")
-    parser.add_argument("--data", type=Path, help="folder with grid/ and ravdess/; needed, but for --redraw")
+    parser.add_argument("--data", type=Path, help="folder with grid/; needed, but for --redraw")
     parser.add_argument(
         "--cache", type=Path, default=DEFAULT_CACHE, help="of `imagintalk prepare` (default: %(default)s)"
     )
@@ -45,7 +45,7 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure, write and print. Raises DataError, OptionError, WeightsError, OutputError."""
     if args.data is None and not args.redraw:
-        raise OptionError("experiment: expected --data FOLDER with grid/ and ravdess/, or --redraw")
+        raise OptionError("experiment: expected --data FOLDER with grid/, or --redraw")
     if args.clips is not None and args.clips < 1:
         raise OptionError(f"experiment: expected --clips of at least 1, got {args.clips}")
     from rich.console import Console
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
 
     chosen = [EXPERIMENTS[name] for name in (NAMES if args.name == ALL else (args.name,))]
     args.output.mkdir(parents=True, exist_ok=True)
-    console = Console()
+    console = Console(highlight=False)
     for experiment in chosen:
         path = args.output / f"{experiment.name}.jsonl"
         if args.fresh and not args.redraw:

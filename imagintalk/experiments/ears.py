@@ -11,15 +11,17 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from imagintalk.data.ravdess import read_ravdess
 from imagintalk.errors import DataError, VoiceError
+from imagintalk.evaluation.ears.emotion import WIDTH, EmotionEar
+from imagintalk.evaluation.ears.slots import SlotRecogniser
+from imagintalk.evaluation.ears.store import EMBEDDED
 from imagintalk.evaluation.intelligibility import estoi
 from imagintalk.evaluation.meters import cepstral_distance, pitch_error
 from imagintalk.evaluation.naturalness import dnsmos_of
 from imagintalk.evaluation.pitch import measure_prosody, pitch_of
-from imagintalk.evaluation.recogniser import GrammarRecogniser, Recogniser
+from imagintalk.evaluation.recogniser import Recogniser
+from imagintalk.evaluation.recognisers import SLOTS
 from imagintalk.evaluation.words import word_errors
-from imagintalk.experiments.emotion_space import EmotionSpace, learn_emotion_space
 from imagintalk.rates import SAMPLE_RATE
 from imagintalk.style.identity import SPEAKER_WIDTH
 from imagintalk.style.speaker import SpeakerEncoder
@@ -35,24 +37,24 @@ T = TypeVar("T")
 class Ears:
     """Figures of sounds; NaN, or a vector of NaN, where a sound has no such figure. Each meter is loaded when used."""
 
-    words_heard_by = "pocketsphinx with GRID's grammar"
+    words_heard_by = SLOTS
     """Rows of two recognisers must not meet in one table."""
 
-    def __init__(self, data: Path, cache: Path) -> None:
-        """data: folder with ravdess/, which the emotion space is learnt from; cache: where its features are kept."""
-        self._data, self._cache = data, cache
+    def __init__(self, folder: Path = EMBEDDED) -> None:
+        """folder: of the weights of our own ears. Raises WeightsError when one of them is used and is not there."""
+        self._folder = folder
 
     @cached_property
     def _recogniser(self) -> Recogniser:
-        return GrammarRecogniser()
+        return SlotRecogniser(self._folder)
 
     @cached_property
     def _speaker(self) -> SpeakerEncoder:
         return SpeakerEncoder()
 
     @cached_property
-    def _emotions(self) -> EmotionSpace:
-        return learn_emotion_space(read_ravdess(self._data / "ravdess"), self._cache)
+    def _emotions(self) -> EmotionEar:
+        return EmotionEar(self._folder)
 
     def wer(self, said: str, sound: Sound) -> float:
         """Word errors per hundred words of what was said."""
@@ -96,14 +98,12 @@ class Ears:
         return _or(nothing, lambda: self._speaker.embed(sound, SAMPLE_RATE))
 
     def emotion(self, sound: Sound) -> NDArray[np.float32]:
-        """(7,) unit length, where the emotions lie apart."""
-        nothing = np.full(len(Emotion) - 1, np.nan, np.float32)
-        emotions = self._emotions  # outside: recordings that are missing are no fault of the sound
-        return _or(nothing, lambda: emotions.place(sound, SAMPLE_RATE))
+        """(64,) unit length; the cosine of two says how alike they feel."""
+        return _or(np.full(WIDTH, np.nan, np.float32), lambda: self._emotions.embed(sound, SAMPLE_RATE))
 
     def emotion_asked(self, emotion: Emotion) -> NDArray[np.float32]:
-        """(7,) unit length: the middle of the actors' recordings of an emotion."""
-        return self._emotions.middles[emotion]
+        """(64,) unit length: the embedding that is most like an emotion."""
+        return self._emotions.direction(emotion)
 
 
 def cosine(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:

@@ -52,7 +52,7 @@ class Places:
     """Where things lie."""
 
     data: Path
-    """Folder with grid/ and ravdess/."""
+    """Folder with grid/."""
     cache: Path
     """Of `imagintalk prepare`, and for what experiments keep."""
 
@@ -63,7 +63,7 @@ class Lab:
     def __init__(self, pipeline: Pipeline, places: Places, seed: int, steps: int | None = None) -> None:
         """steps: of training, for the experiments that train; None: as each has it."""
         self.pipeline, self.places, self.seed, self.steps = pipeline, places, seed, steps
-        self.ears = Ears(places.data, places.cache)
+        self.ears = Ears()
         self.beat: Callable[[float], None] = lambda share: None
         """Told the share of the unit that is done; may raise Cancelled."""
         self._kept: dict[str, tuple[Any, Any]] = {}
@@ -118,13 +118,14 @@ class Lab:
     ) -> Style:
         """Voice (256,) and emotions asked for; without a voice the adapter's, or as the face suggests."""
         crops = self.face(clip)
+        prompt = None
         if voice is None and self.parts.talker is not None:
-            voice = self.parts.talker.voice
+            voice, prompt = self.parts.talker.voice, self.parts.talker.prompt
         if voice is None:
             voice = self.keep("voice", clip, lambda: self.parts.adapter.voice_of(self.parts.identity.embed(crops.face)))
         frames50 = len(crops.mouth) * TOKENS_PER_VIDEO_FRAME
         shown = track_of_face(crops.expression, crops.expression_frames, frames50)
-        return Style(voice, emotion_track(emotions, frames50, shown))
+        return Style(voice, emotion_track(emotions, frames50, shown), prompt)
 
     def speak(
         self,

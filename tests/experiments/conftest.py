@@ -23,12 +23,14 @@ def grid_data(talking_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture(scope="session")
 def lab(tiny_model: Path, grid_data: Path, tmp_path_factory: pytest.TempPathFactory):  # noqa: ANN201
-    """Its emotion space is learnt from made-up features: RAVDESS may not lie in the repository."""
+    """Its own ears have random weights."""
     import torch
 
     from imagintalk.config import load_config
+    from imagintalk.evaluation.ears.emotion import EmotionNetwork
+    from imagintalk.evaluation.ears.slots import SlotNetwork
+    from imagintalk.evaluation.ears.store import save_ear
     from imagintalk.experiments.ears import Ears
-    from imagintalk.experiments.emotion_space import EmotionSpace
     from imagintalk.experiments.lab import Lab, Places
     from imagintalk.models import ModelStore
     from imagintalk.pipeline import Pipeline
@@ -47,11 +49,10 @@ def lab(tiny_model: Path, grid_data: Path, tmp_path_factory: pytest.TempPathFact
     vectors = np.abs(chance.normal(size=(2, 256)))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     save_presets(folder, [Preset(n, "made up", "CC0", tuple(v)) for n, v in zip("ab", vectors.tolist(), strict=True)])
-    emotions = np.arange(80) % 8
-    features = chance.normal(size=(80, 237)) + 3 * chance.normal(size=(8, 237))[emotions]
+    ears = tmp_path_factory.mktemp("ears")
+    save_ear("emotion", EmotionNetwork(), {}, ears)
+    save_ear("slots", SlotNetwork(), {}, ears)
     places = Places(grid_data, tmp_path_factory.mktemp("cache"))
     made = Lab(Pipeline.load(folder, "cpu"), places, seed=0)
-    ears = Ears(places.data, places.cache)
-    ears.__dict__["_emotions"] = EmotionSpace(features.astype(np.float32), emotions)
-    made.ears = ears
+    made.ears = Ears(ears)
     return made

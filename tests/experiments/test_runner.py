@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from imagintalk.errors import Cancelled, DataError, FaceError
+from imagintalk.errors import Cancelled, DataError, FaceError, WeightsError
 from imagintalk.experiments.charts import Lines
 from imagintalk.experiments.ears import Ears
 from imagintalk.experiments.experiment import Experiment, Figures, Report, Row, Unit
@@ -96,8 +96,8 @@ def test_the_report_tells_command_figures_and_failures_and_is_the_same_when_draw
 
 
 def test_what_is_no_fault_of_the_clip_stops_the_run(tmp_path: Path, lab: Lab) -> None:
-    with pytest.raises(DataError, match="ravdess"):
-        Ears(lab.places.data, lab.places.cache).emotion(np.zeros(24_000, np.float32))
+    with pytest.raises(WeightsError, match="expected the weights of the ear emotion"):
+        Ears(tmp_path).emotion(np.zeros(24_000, np.float32))
 
     class Broken(Counting):
         def units(self, lab: Lab, clips: int) -> list[Unit]:

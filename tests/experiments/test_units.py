@@ -95,6 +95,7 @@ def test_drift_counts_what_is_broken_and_mended() -> None:
         refilled=tokens(2, 2, 3, 2),
         probability=np.zeros(4, np.float32),
         weights=np.zeros((4, 5), np.float32),
+        features=np.zeros((4, 8), np.float32),
     )
     found = drift(content, tokens(1, 2, 0, 0), np.eye(5, dtype=np.float32))
     assert (found["masked"], found["broken"], found["mended"]) == (0.75, 0.25, 0.25)
@@ -126,7 +127,7 @@ def test_plain_style_has_no_time_and_the_same_mean(lab: Lab) -> None:
 
 def test_each_style_gives_a_voice_and_an_emotion(lab: Lab) -> None:
     found = measured(StyleMatrix(), lab, "a, angry")
-    assert len(found["voice"]) == 256 and len(found["emotion"]) == 7
+    assert len(found["voice"]) == 256 and len(found["emotion"]) == 64
     assert -1 <= found["to the voice"] <= 1 or np.isnan(found["to the voice"])
 
 

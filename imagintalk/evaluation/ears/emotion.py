@@ -77,6 +77,12 @@ class EmotionEar:
             embedding: NDArray[np.float32] = self._network.embed(_features(samples, rate))[0].numpy()
         return embedding
 
+    def direction(self, emotion: Emotion) -> NDArray[np.float32]:
+        """(64,) unit length: the embedding that is most like an emotion."""
+        with torch.inference_mode():
+            towards: NDArray[np.float32] = functional.normalize(self._network.directions.weight, dim=1)[emotion].numpy()
+        return towards
+
 
 def _features(samples: NDArray[np.float32], rate: int) -> Tensor:
     return torch.from_numpy(emotion_features(samples, rate))[None]
