@@ -72,16 +72,21 @@ def windows(frames: int) -> Iterator[tuple[slice, slice]]:
 
 @torch.inference_mode()
 def align_lips(mouth: NDArray[np.uint8], parts: Parts, report: Callable[[float], None]) -> Alignment:
-    """Mouth crops (T, 96, 96) at 25 fps -> what the aligner says of them, a batch of one."""
+    """Mouth crops (T, 96, 96) at 25 fps -> what the aligner says of them and of their mirror image, a batch of one.
+
+    Ours: in training it meets both, and together they name 2 of 100 tokens more rightly than either (measured, `small`,
+    31 validation clips).
+    """
     frames, device = len(mouth), parts.device
     features, logits = [], []
     for seen, kept in windows(frames):
         cut = torch.from_numpy(mouth[seen])[None].to(device)
         lengths = torch.tensor([cut.shape[1]], device=device)
-        aligned = parts.aligner(centre_crop(cut, lengths, parts.config.lips), lengths)
+        picture = centre_crop(cut, lengths, parts.config.lips)
+        aligned = parts.aligner(torch.cat([picture, picture.flip(-1)]), lengths.expand(2))
         own = slice(*(TOKENS_PER_VIDEO_FRAME * (edge - seen.start) for edge in (kept.start, kept.stop)))
-        features.append(aligned.features[:, own])
-        logits.append(aligned.logits[:, own])
+        features.append(aligned.features[:, own].mean(dim=0, keepdim=True))
+        logits.append(aligned.logits[:, own].softmax(-1).mean(dim=0, keepdim=True).log())
         report(kept.stop / frames)
     return Alignment(torch.cat(features, dim=1), torch.cat(logits, dim=1))
 
