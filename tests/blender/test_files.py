@@ -201,6 +201,12 @@ def test_undo_to_before_a_save_finds_the_files_where_they_are_now(
     assert [path.is_file() for path in (*_files(scene), _absolute(take.sound.filepath))] == [True, True]
 
 
+def test_a_path_from_a_blend_that_is_yet_to_be_saved_stays(addon: Any, scene: Any, tmp_path: Path) -> None:
+    scene.imagintalk.settings.voice_file = "//voice.wav"
+    _save(tmp_path / "film.blend")
+    assert scene.imagintalk.settings.voice_file == "//voice.wav"
+
+
 def test_the_voice_of_a_take_is_found_after_the_file_was_saved(
     addon: Any, worker: Served, scene: Any, film: Film, tmp_path: Path
 ) -> None:
