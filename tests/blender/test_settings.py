@@ -7,6 +7,7 @@ from typing import Any
 
 import bpy
 import pytest
+import soundfile
 from editing import choose, put, takes_of
 from films import Film
 from workers import Served
@@ -114,14 +115,9 @@ def test_no_file_is_ever_replaced(addon: Any, worker: Served, scene: Any, film: 
 
 
 def test_a_take_is_brought_to_its_loudness(addon: Any, worker: Served, scene: Any, film: Film) -> None:
-    import wave
-
-    import numpy as np
-
     settings = scene.imagintalk.settings
     settings.match_loudness, settings.lufs = True, -27.0
     _generate(addon, scene, film)
-    with wave.open(bpy.path.abspath(scene.imagintalk.takes[0].path)) as file:
-        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2") / 32768
-        assert addon.part("loudness").loudness(samples, file.getframerate()) == pytest.approx(-27.0, abs=0.1)
+    samples, rate = soundfile.read(bpy.path.abspath(scene.imagintalk.takes[0].path))
+    assert addon.part("loudness").loudness(samples, rate) == pytest.approx(-27.0, abs=0.1)
     assert len(takes_of(addon, scene)) == 1
