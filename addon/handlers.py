@@ -7,7 +7,7 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
-from . import paths, state, tick
+from . import paths, state
 
 
 @persistent
@@ -17,6 +17,7 @@ def _save_pre(path: Any, *_: Any) -> None:
     failed = paths.move_unsaved(path)
     if failed:
         state.session().trouble = "; ".join(failed)
+    state.mend()
     state.write_jobs(set(state.session().dubs))
 
 
@@ -27,7 +28,7 @@ def _load_post(*_: Any) -> None:
 
 @persistent
 def _undone(*_: Any) -> None:
-    tick.after_undo()
+    state.after_undo()
 
 
 _HANDLERS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import tomllib
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +15,7 @@ from .compat import all_strips, container_of
 from .dub import FETCHING, OPEN, READY, RENDERING, SENDING, WAITING, Dub
 from .errands import Destination
 from .sdna import SdnaError
-from .session import NONE, REFUSED, STARTING, Session
+from .session import NONE, REFUSED, Session
 from .sound_file import Finish
 from .stored_strip import learn_layouts
 from .worker_api import QUEUED, RUNNING, ClientError
@@ -23,6 +24,10 @@ from .worker_process import find_program, start_worker
 _session: Session | None = None
 _fresh = True
 """A file was loaded whose jobs are not taken up yet."""
+_undone = False
+"""Something was undone or redone, and the scenes are not mended yet."""
+_ADOPTS_S = 0.005
+"""For which jobs of a file that was just loaded are taken up at once."""
 
 
 def session() -> Session:
@@ -66,6 +71,7 @@ def connect() -> None:
         _session.trouble = str(error)
         return
     if _session.link is None or _session.link.place != place:
+        _session.trouble = ""
         _session.connect(place, version())
 
 
@@ -80,7 +86,7 @@ def start() -> None:
     if now.worker != NONE:
         return
     program = find_program(bpy.path.abspath(preferences.preferences().python))
-    now.worker, now.trouble = STARTING, ""
+    now.starts()
     start_worker(program, now.link.place.state, now.news.put)
 
 
@@ -131,31 +137,32 @@ def settle() -> None:
 
 def _load() -> None:
     now = session()
-    for known in (now.dubs, now.wishes, now.changed, now.dropped, now.unreadable):
+    for known in (now.dubs, now.changed, now.dropped, now.unreadable, now.looks):
         known.clear()
-    adopt()
+    adopt(time.perf_counter() + _ADOPTS_S)
 
 
-def adopt() -> None:
-    """Take up the jobs of scenes that have come, with their file or by append."""
+def adopt(until: float) -> None:
+    """Take up the jobs of scenes that have come, with their file or by append; more than one until a moment only."""
     now = session()
     known = len(now.dubs) + len(now.unreadable)
     if sum(len(scene.imagintalk.jobs) for scene in bpy.data.scenes) == known:  # as at nearly every beat
         return
-    came = []
-    for scene in bpy.data.scenes:
-        for item in scene.imagintalk.jobs:
-            if item.name in now.dubs or item.name in now.dropped or item.name in now.unreadable:
-                continue
-            try:
-                dub = Dub.from_json(item.data)
-            except ValueError as error:
-                item.state, item.reason = "failed", str(error)
-                now.unreadable.add(item.name)
-                continue
-            dub.state, dub.scene = _state_after_load(dub), scene.name
-            now.add(dub)
-            came.append(dub)
+    came: list[Dub] = []
+    for scene, item in [(holder, item) for holder in bpy.data.scenes for item in holder.imagintalk.jobs]:
+        if item.name in now.dubs or item.name in now.dropped or item.name in now.unreadable:
+            continue
+        try:
+            dub = Dub.from_json(item.data)
+        except ValueError as error:
+            item.state, item.reason = "failed", str(error)
+            now.unreadable.add(item.name)
+            continue
+        dub.state, dub.scene = _state_after_load(dub), scene.name
+        now.add(dub)
+        came.append(dub)
+        if time.perf_counter() > until:
+            break
     if came:
         now.send(dub for dub in came if dub.state == WAITING)
         _resume()
@@ -194,6 +201,8 @@ def write_jobs(keys: set[str]) -> None:
                 if found >= 0:
                     scene.imagintalk.jobs.remove(found)
         else:
+            if not dub.open:
+                rendering.clean(dub.request.path)
             _write_job(dub)
 
 
@@ -209,16 +218,31 @@ def _write_job(dub: Dub) -> None:
     item.seconds_left = -1.0 if dub.seconds_left is None else dub.seconds_left
 
 
-def mend_after_undo() -> None:
+def after_undo() -> None:
+    """Something was undone or redone: mend at the next beat."""
+    global _undone
+    _undone = True
+
+
+def was_undone() -> bool:
+    """Whether the scenes are still to be mended."""
+    return _undone
+
+
+def mend() -> None:
     """Undo brings back scenes as they were: what has happened since stays, but for what was inserted."""
+    global _undone
+    if not _undone:
+        return
+    _undone = False
     now = session()
     for scene in bpy.data.scenes:
-        for item in list(scene.imagintalk.jobs):
-            if item.name in now.dropped:  # cleared since
-                scene.imagintalk.jobs.remove(scene.imagintalk.jobs.find(item.name))
-    write_jobs(set(now.dubs))
+        for name in [item.name for item in scene.imagintalk.jobs if item.name in now.dropped]:  # cleared since
+            scene.imagintalk.jobs.remove(scene.imagintalk.jobs.find(name))
+    now.changed |= set(now.dubs)
+    known = {strip.get(strips.ID) for scene in bpy.data.scenes for strip in all_strips(scene)}
     for dub in now.dubs.values():
-        if dub.open and not strips.with_id(dub.source):
+        if dub.open and dub.source not in known:
             _identify_again(dub)
 
 

@@ -10,7 +10,7 @@ from .. import compat, state, strips, takes
 from ..dub import WAITING, Dub, request_from_json
 from ..properties import emotion_property, intensity_property
 from ..requests import RequestError, choice_of, new_seed, prepare
-from ..wishes import Choice, Wish, choice_from
+from ..wishes import Choice, choice_from, wished
 from ..worker_api import BATCH, CLICK, ClientError
 from .common import refused, register_all, scene_of, unregister_all
 
@@ -80,9 +80,9 @@ class IMAGINTALK_OT_batch(bpy.types.Operator):
         except (RequestError, ClientError) as error:
             return refused(self, error)
         wanted = self.wanted(scene)
-        state.session().wishes.extend(
-            Wish(scene.name, strips.identify(strip), strip.name, choice, BATCH) for strip in wanted
-        )
+        for strip in wanted:
+            source = str(strip.get(strips.ID, "")) or strips.identify(strip)
+            state.session().add(wished(scene.name, source, strip.name, choice, BATCH))
         self.report({"INFO"}, f"{len(wanted)} strips are being dubbed")
         return {"FINISHED"}
 

@@ -75,4 +75,4 @@ class Addon:
 
     def finish(self, seconds: float = 30.0) -> None:
         """Until no job is open."""
-        self.beat(lambda: not self.session.wishes and not any(dub.open for dub in self.dubs), seconds)
+        self.beat(lambda: not any(dub.open for dub in self.dubs), seconds)

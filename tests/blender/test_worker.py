@@ -203,7 +203,7 @@ def test_diagnostics_tell_what_helps_and_no_secret(addon: Any, worker: Served, s
     _generate(addon, scene, film, "refuses.mp4")
     addon.finish()
     addon.beat(lambda: addon.session.status is not None)
-    told = addon.part("operators.worker").diagnostics()
+    told = addon.part("diagnostics").diagnostics()
     assert "failed: refuses.mp4: no face" in told
     assert "worker: ready" in told
     assert addon.part("carried.address").Address.of_state(worker.state).token not in told
@@ -212,6 +212,6 @@ def test_diagnostics_tell_what_helps_and_no_secret(addon: Any, worker: Served, s
     bpy.ops.imagintalk.batch()
     path.unlink()
     addon.finish()
-    told = addon.part("operators.worker").diagnostics()
+    told = addon.part("diagnostics").diagnostics()
     assert "failed: gone.mp4: the strip's file is gone" in told
     assert str(path.parent) not in told
