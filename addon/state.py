@@ -240,16 +240,18 @@ def mend() -> None:
         for name in [item.name for item in scene.imagintalk.jobs if item.name in now.dropped]:  # cleared since
             scene.imagintalk.jobs.remove(scene.imagintalk.jobs.find(name))
     now.changed |= set(now.dubs)
-    known = {strip.get(strips.ID) for scene in bpy.data.scenes for strip in all_strips(scene)}
-    for dub in now.dubs.values():
-        if dub.open and dub.source not in known:
-            _identify_again(dub)
+    _identify_again()
 
 
-def _identify_again(dub: Dub) -> None:
-    """The strip's id was undone: it is that of the same name which has none."""
-    scene = bpy.data.scenes.get(dub.scene)
-    for strip in all_strips(scene) if scene is not None else ():
-        if strip.name == dub.label and strip.type in strips.DUBBED_TYPES and strips.ID not in strip:
-            strip[strips.ID] = dub.source
-            return
+def _identify_again() -> None:
+    """Where a strip's id was undone that an open job knows it by: it is the strip of the same name which has none."""
+    known, without = set(), {}
+    for scene in bpy.data.scenes:
+        for strip in all_strips(scene):
+            if strips.ID in strip:
+                known.add(strip[strips.ID])
+            elif strip.type in strips.DUBBED_TYPES:
+                without[scene.name, strip.name] = strip
+    for dub in session().dubs.values():
+        if dub.open and dub.source not in known and (dub.scene, dub.label) in without:
+            without.pop((dub.scene, dub.label))[strips.ID] = dub.source
