@@ -127,10 +127,15 @@ def play(version: str, screen: Screen, settles_s: float, images: Path) -> dict[s
         time.sleep(2)
         shutil.copy(screen.shoot("after.png"), images / f"blender-{version}-after.png")
         (screen.shared / "panels").touch()
-        told = _wait(screen, blender, lambda told: told.get("timeline"))
+        x, y, wide, high = _wait(screen, blender, lambda told: told.get("timeline"))["timeline"]
+        screen.point(x + wide // 4, HIGH - (y + high) + high // 4)  # where no tooltip opens
         time.sleep(settles_s)
         shutil.copy(screen.shoot("panels.png"), images / f"blender-{version}-panels.png")
-        _search(screen, told["timeline"])
+        (screen.shared / "search").touch()
+        _wait(screen, blender, lambda told: told.get("searches"))
+        time.sleep(3)
+        screen.write("imagintalk")
+        time.sleep(3)
         shutil.copy(screen.shoot("search.png"), images / f"blender-{version}-search.png")
         screen.key("Escape")
         (screen.shared / "render").touch()
@@ -140,17 +145,6 @@ def play(version: str, screen: Screen, settles_s: float, images: Path) -> dict[s
         return told
     finally:
         blender.kill()
-
-
-def _search(screen: Screen, timeline: list[int]) -> None:
-    """What F3 finds over the timeline."""
-    x, y, wide, high = timeline
-    screen.point(x + wide // 4, HIGH - (y + high) + high // 4)
-    time.sleep(1)
-    screen.key("F3")
-    time.sleep(2)
-    screen.write("imagintalk")
-    time.sleep(3)
 
 
 def _wait(screen: Screen, blender: subprocess.Popen[bytes], there: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:

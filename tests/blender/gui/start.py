@@ -137,6 +137,10 @@ def scenario() -> Iterator[float]:
     area = next(area for area in bpy.context.window_manager.windows[0].screen.areas if area.type == "SEQUENCE_EDITOR")
     timeline = next(region for region in area.regions if region.type == "WINDOW")
     tell(timeline=[timeline.x, timeline.y, timeline.width, timeline.height])
+    yield from _told_to("search")
+    with bpy.context.temp_override(window=bpy.context.window_manager.windows[0], area=area, region=timeline):
+        bpy.ops.wm.search_menu("INVOKE_DEFAULT")  # what F3 does
+    tell(searches=True)
     yield from _told_to("render")
     yield from _render_meanwhile()
     yield from _told_to("enough")
@@ -173,7 +177,7 @@ def _render_meanwhile() -> Iterator[float]:
     """Render the timeline as a user does, while a take becomes ready; it must not be inserted before the end."""
     session, scene, before = part("state").session(), _scene(), _takes()
     bpy.context.preferences.view.render_display_type = "NONE"
-    scene.render.filepath, scene.frame_end = str(FOLDER / "tmp" / "rendered-"), scene.frame_end + 300
+    scene.render.filepath, scene.frame_end = str(FOLDER / "tmp" / "rendered-"), scene.frame_end + 60
     window = bpy.context.window_manager.windows[0]
     with bpy.context.temp_override(window=window):
         bpy.ops.imagintalk.generate()
