@@ -7,12 +7,15 @@ import struct
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .loudness import Samples, loudness
+from .loudness import loudness
 
 _HIGHEST_PEAK = 10 ** (-1 / 20)
 """-1 dBFS: what a take may reach when it is made louder."""
 _16_BITS, _24_BITS = 2**15, 2**23
+_BLOCK = 1 << 20
+"""Samples that are changed at once: an hour of them as floating-point numbers would take 700 MB."""
 
 _Chunk = tuple[bytes, bytes]
 """Name and content."""
@@ -37,36 +40,31 @@ def finish_wav(content: bytes, finish: Finish) -> bytes:
     chunks = _chunks(content)
     rate = _rate(dict(chunks))
     data = dict(chunks)[b"data"]
-    samples = np.frombuffer(data[: len(data) // 2 * 2], "<i2") / _16_BITS
-    if len(samples):
-        samples = _faded(_levelled(samples, rate, finish.lufs), round(finish.fade_s * rate))
-    changed = {b"fmt ": struct.pack("<HHIIHH", 1, 1, rate, 3 * rate, 3, 24), b"data": _in_24_bits(samples)}
+    samples = np.frombuffer(data, "<i2", len(data) // 2)
+    gain, fade = _gain(samples, rate, finish.lufs), min(round(finish.fade_s * rate), len(samples) // 2)
+    blocks = (_in_24_bits(samples, first, gain, fade) for first in range(0, len(samples), _BLOCK))
+    changed = {b"fmt ": struct.pack("<HHIIHH", 1, 1, rate, 3 * rate, 3, 24), b"data": b"".join(blocks)}
     return _file([(name, changed.get(name, body)) for name, body in chunks])
 
 
-def _levelled(samples: Samples, rate: int, lufs: float | None) -> Samples:
-    now = loudness(samples, rate) if lufs is not None else -math.inf
+def _gain(samples: NDArray[np.int16], rate: int, lufs: float | None) -> float:
+    """That brings them to a loudness, as far as the peaks allow."""
+    now = loudness(samples / _16_BITS, rate) if lufs is not None else -math.inf
     if lufs is None or now == -math.inf:
-        return samples
-    gain = 10 ** ((lufs - now) / 20)
-    peak = float(np.abs(samples).max())
-    return np.asarray(samples * (min(gain, max(_HIGHEST_PEAK / peak, 1.0)) if gain > 1 else gain))
+        return 1.0
+    gain = float(10 ** ((lufs - now) / 20))
+    peak = float(np.abs(samples.astype(np.int32)).max()) / _16_BITS
+    return min(gain, max(_HIGHEST_PEAK / peak, 1.0)) if gain > 1 else gain
 
 
-def _faded(samples: Samples, length: int) -> Samples:
-    length = min(length, len(samples) // 2)
-    if not length:
-        return samples
-    ramp = 0.5 - 0.5 * np.cos(np.pi * (np.arange(length) + 0.5) / length)
-    faded = samples.copy()
-    faded[:length] *= ramp
-    faded[-length:] *= ramp[::-1]
-    return faded
-
-
-def _in_24_bits(samples: Samples) -> bytes:
-    """samples: (samples,) in [-1, 1]."""
-    whole = np.clip(np.rint(samples * _24_BITS), -_24_BITS, _24_BITS - 1).astype("<i4")
+def _in_24_bits(samples: NDArray[np.int16], first: int, gain: float, fade: int) -> bytes:
+    """A block of samples (samples,) from `first` on; fade: samples at both ends of the whole."""
+    block = samples[first : first + _BLOCK] * (gain * _24_BITS / _16_BITS)
+    at = np.arange(first, first + len(block))
+    edge = np.minimum(at, len(samples) - 1 - at)
+    if fade and edge.min() < fade:
+        block *= np.where(edge < fade, 0.5 - 0.5 * np.cos(np.pi * (edge + 0.5) / fade), 1.0)
+    whole = np.clip(np.rint(block), -_24_BITS, _24_BITS - 1).astype("<i4")
     return whole.view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
 
 
