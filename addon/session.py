@@ -122,10 +122,8 @@ class Session:
     def listen_again(self) -> None:
         """Jobs were loaded: hear how they stand, and tell of those that were cancelled meanwhile."""
         self._renumber()
-        self.recalls |= {
-            (dub.worker, dub.number) for dub in self.dubs.values() if dub.state == CANCELLED and dub.number is not None
-        }
-        self._recall()
+        cancelled = [dub for dub in self.dubs.values() if dub.state == CANCELLED]
+        self._recall({(dub.worker, dub.number) for dub in cancelled if dub.number is not None})
         self._ask_open()
 
     def _renumber(self) -> None:
@@ -157,16 +155,19 @@ class Session:
 
     def cancel(self, dubs: Iterable[Dub]) -> None:
         """Stop them; the worker hears of it now or when it answers."""
+        recalled = set()
         for dub in dubs:
             if dub.open:
                 dub.state, dub.seconds_left = CANCELLED, None
                 self.changed.add(dub.key)
                 if dub.number is not None:
-                    self.recalls.add((dub.worker, dub.number))
-        self._recall()
+                    recalled.add((dub.worker, dub.number))
+        self._recall(recalled)
 
-    def _recall(self) -> None:
-        numbers = [number for worker, number in self.recalls if worker == self.worker_id]
+    def _recall(self, jobs: set[tuple[str, int]]) -> None:
+        """Tell the worker, if it is there, that these were cancelled."""
+        self.recalls |= jobs
+        numbers = [number for worker, number in jobs if worker == self.worker_id]
         if numbers and self.link is not None and self.worker == READY_TO_WORK:
             errands.cancel(self.link, self.worker_id, numbers)
 
@@ -316,7 +317,7 @@ class Session:
             or (dub.state in (QUEUED, RUNNING, FETCHING) and (dub.number is None or dub.worker != worker))
         ]
         self.send(unsent)
-        self._recall()
+        self._recall(self.recalls)
         self._ask_open()
 
     def _ask_open(self) -> None:
@@ -348,8 +349,7 @@ class Session:
     def _submitted(self, key: str, job: Job) -> None:
         dub = self.dubs.get(key)
         if dub is None or not dub.open:  # cancelled before it was taken
-            self.recalls.add((self.worker_id, job.id))
-            self._recall()
+            self._recall({(self.worker_id, job.id)})
             return
         dub.number, dub.worker, dub.state = job.id, self.worker_id, QUEUED
         self._numbers[job.id] = key
