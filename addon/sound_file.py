@@ -42,9 +42,17 @@ def finish_wav(content: bytes, finish: Finish) -> bytes:
     data = dict(chunks)[b"data"]
     samples = np.frombuffer(data, "<i2", len(data) // 2)
     gain, fade = _gain(samples, rate, finish.lufs), min(round(finish.fade_s * rate), len(samples) // 2)
-    blocks = (_in_24_bits(samples, first, gain, fade) for first in range(0, len(samples), _BLOCK))
-    changed = {b"fmt ": struct.pack("<HHIIHH", 1, 1, rate, 3 * rate, 3, 24), b"data": b"".join(blocks)}
-    return _file([(name, changed.get(name, body)) for name, body in chunks])
+    wide = np.zeros((len(samples), 3), np.uint8)
+    wide[:, 1:] = samples.view(np.uint8).reshape(-1, 2)
+    for first in range(0, len(samples), _BLOCK):
+        end = min(first + _BLOCK, len(samples))
+        if gain != 1.0 or first < fade or end > len(samples) - fade:
+            wide[first:end] = _changed(samples, first, end, gain, fade)
+    new: dict[bytes, bytes | memoryview] = {
+        b"fmt ": struct.pack("<HHIIHH", 1, 1, rate, 3 * rate, 3, 24),
+        b"data": wide.reshape(-1).data,
+    }
+    return _file([(name, new.get(name, body)) for name, body in chunks])
 
 
 def _gain(samples: NDArray[np.int16], rate: int, lufs: float | None) -> float:
@@ -57,15 +65,14 @@ def _gain(samples: NDArray[np.int16], rate: int, lufs: float | None) -> float:
     return min(gain, max(_HIGHEST_PEAK / peak, 1.0)) if gain > 1 else gain
 
 
-def _in_24_bits(samples: NDArray[np.int16], first: int, gain: float, fade: int) -> bytes:
-    """A block of samples (samples,) from `first` on; fade: samples at both ends of the whole."""
-    block = samples[first : first + _BLOCK] * (gain * _24_BITS / _16_BITS)
-    at = np.arange(first, first + len(block))
+def _changed(samples: NDArray[np.int16], first: int, end: int, gain: float, fade: int) -> NDArray[np.uint8]:
+    """Those of samples (samples,) from `first` to before `end`, (end - first, 3); fade: samples at both ends of all."""
+    at = np.arange(first, end)
     edge = np.minimum(at, len(samples) - 1 - at)
-    if fade and edge.min() < fade:
-        block *= np.where(edge < fade, 0.5 - 0.5 * np.cos(np.pi * (edge + 0.5) / fade), 1.0)
-    whole = np.clip(np.rint(block), -_24_BITS, _24_BITS - 1).astype("<i4")
-    return whole.view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
+    ramp = np.where(edge < fade, 0.5 - 0.5 * np.cos(np.pi * (edge + 0.5) / max(fade, 1)), 1.0)
+    changed = np.rint(samples[first:end] * (gain * _24_BITS / _16_BITS) * ramp)
+    whole = np.clip(changed, -_24_BITS, _24_BITS - 1).astype("<i4")
+    return whole.view(np.uint8).reshape(-1, 4)[:, :3]
 
 
 def _chunks(content: bytes) -> list[_Chunk]:
@@ -87,8 +94,8 @@ def _rate(chunks: dict[bytes, bytes]) -> int:
     return int(rate)
 
 
-def _file(chunks: list[_Chunk]) -> bytes:
-    body = b"".join(
-        name + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2) for name, content in chunks
-    )
-    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WAVE" + body
+def _file(chunks: list[tuple[bytes, bytes | memoryview]]) -> bytes:
+    parts: list[bytes | memoryview] = []
+    for name, content in chunks:
+        parts += [name + struct.pack("<I", len(content)), content, b"\0" * (len(content) % 2)]
+    return b"".join([b"RIFF" + struct.pack("<I", 4 + sum(map(len, parts))) + b"WAVE", *parts])
