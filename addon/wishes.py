@@ -63,7 +63,7 @@ def wished(scene: str, source: str, label: str, choice: Choice, priority: int) -
 
     scene: name; source: id of the strip; label: its name, which tells the pieces of a split from each other.
     """
-    return Dub(scene, source, label, request_for(choice, priority), 0.0, 0, state=PREPARING)
+    return Dub(scene, source, label, request_for(choice, priority), offset=0.0, frames=0, state=PREPARING)
 
 
 def once_more(dub: Dub) -> Dub:
