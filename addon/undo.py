@@ -44,11 +44,12 @@ def mend() -> None:
     changes.attend(everywhere=True)
 
 
-@dataclass
+@dataclass(eq=False)
 class _Nameless:
     """A strip that may have lost its id."""
 
     strip: Any
+    name: str
     file: str
     """Of a movie strip."""
     first: float
@@ -56,7 +57,7 @@ class _Nameless:
 
     def likeness(self, dub: Dub) -> int:
         """To a dub's strip: one of its name is likely, one of its file from its frame on likelier; 0: neither."""
-        named = self.strip.name == dub.label
+        named = self.name == dub.label
         if dub.state == PREPARING:  # of which no more is known
             return int(named)
         if self.file != ("" if dub.rendered else dub.request.path):
@@ -88,5 +89,5 @@ def _nameless(scene: Any, count: Counter[str]) -> list[_Nameless]:
         source = strip.get(strips.ID)
         if strips.can_be_dubbed(strip) and (not source or (count[source] > 1 and copies.is_one(strip))):
             file = str(Path(bpy.path.abspath(strip.filepath)).resolve()) if strip.type == compat.MOVIE else ""
-            found.append(_Nameless(strip, file, compat.left(strip) - beginning(strip)))
+            found.append(_Nameless(strip, strip.name, file, compat.left(strip) - beginning(strip)))
     return found
