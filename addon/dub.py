@@ -9,6 +9,8 @@ from typing import Any
 
 from .worker_api import CANCELLED, DONE, FAILED, QUEUED, RUNNING, ClipRequest, ProtocolError
 
+PREPARING = "preparing"
+"""Its strip is still to be looked at: by the timer, so that hundreds of strips do not hold up Blender."""
 RENDERING = "rendering"
 """The strip's picture is made into a file first."""
 WAITING = "waiting"
@@ -18,10 +20,11 @@ FETCHING = "fetching"
 READY = "ready"
 """The takes are here, and wait for a moment in which they may be inserted."""
 
-OPEN = (RENDERING, WAITING, SENDING, QUEUED, RUNNING, FETCHING, READY)
+OPEN = (PREPARING, RENDERING, WAITING, SENDING, QUEUED, RUNNING, FETCHING, READY)
 STATES = (*OPEN, DONE, FAILED, CANCELLED)
 
 IN_WORDS = {
+    PREPARING: "looking at the strip",
     RENDERING: "rendering the strip",
     WAITING: "waiting for the worker",
     SENDING: "sending",
@@ -47,9 +50,9 @@ class Dub:
     """What the strip was called."""
     request: ClipRequest
     offset: float
-    """Timeline frames from the start of the strip's content to the first frame that is dubbed."""
+    """Timeline frames from the start of the strip's content to the first frame that is dubbed, once it is prepared."""
     frames: int
-    """Timeline frames that are dubbed."""
+    """Timeline frames that are dubbed, once it is prepared."""
     rate: float = 0.0
     """Frames per second of the scene, by which both were counted; 0: not known."""
     state: str = WAITING

@@ -14,6 +14,7 @@ from .news import (
     Fetched,
     Forgotten,
     JobNews,
+    Recalled,
     Refused,
     Submitted,
     TakeFile,
@@ -97,14 +98,20 @@ def jobs(link: Link, numbers: Sequence[int]) -> None:
     link.quick.do(errand, lambda error: None)  # it is asked again when a worker answers
 
 
-def cancel(link: Link, numbers: Sequence[int]) -> None:
-    """JobNews follow from the worker's events."""
+def cancel(link: Link, worker: str, numbers: Sequence[int]) -> None:
+    """Recalled for each that the worker could be told of. worker: that gave the numbers."""
 
     def errand(client: Client, hello: Hello) -> None:
         for number in numbers:
-            client.cancel(number)
+            try:
+                client.cancel(number)
+            except Unreachable:
+                raise
+            except ClientError:  # it is not known there any more
+                pass
+            link.tell(Recalled(number, worker))
 
-    link.quick.do(errand, lambda error: link.tell(Trouble(f"not cancelled: {error}")))
+    link.quick.do(errand, lambda error: None)  # it is told when a worker answers
 
 
 def shut_down(link: Link) -> None:

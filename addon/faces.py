@@ -37,6 +37,17 @@ def icon(source: str, index: int) -> int:
     return int(found.icon_id) if found is not None else 0
 
 
+def draw_choices(layout: Any, found: FacesFound, chosen: int) -> None:
+    """A button for each of the people, and one for whoever speaks. chosen: number of a face, or -1."""
+    layout.operator("imagintalk.choose_face", text="Who speaks", depress=chosen == -1).face = -1
+    grid = layout.grid_flow(columns=3, align=True)
+    for face in found.faces:
+        column = grid.column(align=True)
+        column.template_icon(icon(found.source, face.index), scale=4.0)
+        words = f"Face {face.index + 1}"
+        column.operator("imagintalk.choose_face", text=words, depress=chosen == face.index).face = face.index
+
+
 def _name(source: str, index: int) -> str:
     return f"{source} {index}"
 

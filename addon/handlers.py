@@ -7,13 +7,14 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
-from . import saving, state, tick
+from . import saving, state, undo
 
 
 @persistent
 def _save_pre(path: Any, *_: Any) -> None:
     if not isinstance(path, str) or not path:
         return
+    undo.mend()  # first: it brings back paths, which the save may change
     failed = saving.begin(path)
     if failed:
         state.session().trouble = "; ".join(failed)
@@ -38,7 +39,7 @@ def _load_post(*_: Any) -> None:
 
 @persistent
 def _undone(*_: Any) -> None:
-    tick.after_undo()
+    undo.happened()
 
 
 _HANDLERS = {

@@ -22,6 +22,7 @@ _OPERATORS = (
     None,
     ("imagintalk.cancel", "NONE"),
     ("imagintalk.cancel_all", "NONE"),
+    ("imagintalk.retry_job", "NONE"),
     ("imagintalk.retry", "NONE"),
     ("imagintalk.clear", "NONE"),
     None,

@@ -33,6 +33,11 @@ class Lost:
 
 
 @dataclass(frozen=True)
+class Started:
+    """The worker's process was started, and should answer soon."""
+
+
+@dataclass(frozen=True)
 class StartFailed:
     """The worker's process could not be started."""
 
@@ -74,6 +79,14 @@ class Forgotten:
     """The worker knows nothing of a job."""
 
     number: int
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """The worker will not work on a job any more."""
+
+    number: int
+    worker: str
 
 
 @dataclass(frozen=True)
@@ -134,12 +147,14 @@ News = (
     Connected
     | Beat
     | Lost
+    | Started
     | StartFailed
     | Submitted
     | Unsent
     | Refused
     | JobNews
     | Forgotten
+    | Recalled
     | Missed
     | Fetched
     | FacesFound

@@ -1,5 +1,6 @@
 """The sequencer's sidebar, tab ImaginTalk. Drawing code only draws."""
 
+import textwrap
 from typing import Any
 
 import bpy
@@ -23,16 +24,12 @@ _LINE = 46
 
 
 def sentence(layout: Any, text: str, icon: str = "NONE") -> None:
-    """Text over as many lines as it needs."""
+    """Text over as many lines as it needs; words that are longer than a line are cut."""
     column = layout.column(align=True)
     column.scale_y = 0.8
-    line = ""
-    for word in [*text.split(), None]:
-        if word is not None and len(line) + len(word) < _LINE:
-            line = f"{line} {word}".strip()
-            continue
+    for line in textwrap.wrap(text, _LINE, break_on_hyphens=False):
         column.label(text=line, icon=icon)
-        line, icon = word or "", "BLANK1" if icon != "NONE" else "NONE"
+        icon = "BLANK1" if icon != "NONE" else "NONE"
 
 
 class _Sidebar:
@@ -62,6 +59,8 @@ class IMAGINTALK_PT_main(_Sidebar, bpy.types.Panel):
         column.operator("imagintalk.regenerate", icon="FILE_REFRESH")
         if session.trouble:
             sentence(layout.box(), session.trouble, "ERROR")
+        if session.lack:
+            sentence(layout, session.lack, "SORTTIME")
         if session.waits and any(dub.open for dub in session.dubs.values()):
             sentence(layout, f"takes wait {session.waits}", "SORTTIME")
 
@@ -79,7 +78,7 @@ class IMAGINTALK_UL_jobs(bpy.types.UIList):
         else:
             split.label(text=item.reason or IN_WORDS.get(item.state, item.state))
         if item.state in (FAILED, CANCELLED):
-            row.operator("imagintalk.retry", text="", icon="FILE_REFRESH").key = item.name
+            row.operator("imagintalk.retry_job", text="", icon="FILE_REFRESH").key = item.name
         elif item.state != DONE:
             row.operator("imagintalk.cancel", text="", icon="X").key = item.name
 
@@ -154,7 +153,7 @@ class IMAGINTALK_PT_voice(_Sidebar, bpy.types.Panel):
         layout.operator("imagintalk.find_faces", icon="USER")
         strip = compat.active_strip(scene)
         source = strips.source_of(strip)
-        if source in session.looking:
+        if source in session.looks:
             layout.label(text="looking for faces", icon="SORTTIME")
         found = session.faces.get(source)
         if found is None or strip is None:
@@ -162,15 +161,7 @@ class IMAGINTALK_PT_voice(_Sidebar, bpy.types.Panel):
         if found.reason or not found.faces:
             sentence(layout, found.reason or "no face was found", "INFO")
             return
-        chosen = strip.get(strips.FACE, -1)
-        layout.operator("imagintalk.choose_face", text="Who speaks", depress=chosen == -1).face = -1
-        grid = layout.grid_flow(columns=3, align=True)
-        for face in found.faces:
-            column = grid.column(align=True)
-            column.template_icon(faces.icon(source, face.index), scale=4.0)
-            column.operator(
-                "imagintalk.choose_face", text=f"Face {face.index + 1}", depress=chosen == face.index
-            ).face = face.index
+        faces.draw_choices(layout, found, strip.get(strips.FACE, -1))
 
 
 class IMAGINTALK_PT_worker(_Sidebar, bpy.types.Panel):

@@ -28,6 +28,16 @@ def home_of(dub: Dub) -> list[Found]:
     return at_home or [one for one in found if one.scene == found[0].scene]
 
 
+def missing(dub: Dub) -> tuple[tuple[str, int], ...]:
+    """Path and seed of those of its takes that no scene holds yet."""
+    held = [scene.imagintalk.takes for scene in bpy.data.scenes]
+    return tuple((path, seed) for path, seed in dub.files if all(takes.find(_take_id(dub, seed)) < 0 for takes in held))
+
+
+def _take_id(dub: Dub, seed: int) -> str:
+    return f"{dub.key}-{seed}"
+
+
 def insert(dub: Dub) -> Any:
     """Enter the takes of a dub whose files are here, and place them; the scene that holds them."""
     pieces = home_of(dub)
@@ -38,11 +48,6 @@ def insert(dub: Dub) -> Any:
         take.warnings = "\n".join([*dub.warnings, *strange])
         place(scene, take, [one.strip for one in pieces])
     return scene
-
-
-def entered(dub: Dub) -> bool:
-    """Whether a scene's list has takes of it."""
-    return any(take.name.startswith(dub.key) for scene in bpy.data.scenes for take in scene.imagintalk.takes)
 
 
 def _strange_rate(scene: Any, dub: Dub, pieces: list[Found]) -> list[str]:
@@ -60,7 +65,7 @@ def _enter(scene: Any, dub: Dub, path: str, seed: int) -> Any:
     path = paths.brought_home(scene, path)
     take = scene.imagintalk.takes.add()
     request = dub.request
-    take.name, take.source, take.source_label = f"{dub.key}-{seed}", dub.source, dub.label
+    take.name, take.source, take.source_label = _take_id(dub, seed), dub.source, dub.label
     take.label, take.path = bpy.path.display_name_from_filepath(path), paths.remember(path)
     take.request, take.seed, take.model = request_to_json(request), seed, dub.model
     take.emotion, take.intensity, take.voice = request.emotion, request.intensity, paths.remember(request.voice)

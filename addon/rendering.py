@@ -1,13 +1,17 @@
-"""Scene, meta and image strips become a file before they are dubbed: rendered by another Blender, in the background."""
+"""Scene, meta and image strips become a file before the worker sees them: rendered by another Blender, one at a time.
+
+Main thread only, but for what a render does on a thread of its own.
+"""
 
 from __future__ import annotations
 
-import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 import bpy
@@ -15,57 +19,67 @@ import bpy
 from . import strips
 from .dub import Dub
 from .link import Put
+from .look import Look
 from .news import Refused, Rendered, RenderProgress
 
 _SCRIPT = Path(__file__).with_name("render_strip.py")
-_CLIP, _PREFIX = "clip.mp4", "imagintalk-rendered-"
+_CLIP, _COPY, _PREFIX = "clip.mp4", "copy.blend", "imagintalk-rendered-"
 _PREVIEW_PIXELS = 640
 """Longer side of the picture: as much as lips need."""
 _SILENT_S = 600.0
 """Without a frame for so long the render hangs."""
+_END_S = 5.0
+"""In which a killed process is gone."""
 
-_processes: dict[str, subprocess.Popen[str]] = {}
-"""By key of the dub. Main thread only."""
+_renders: dict[str, _Render] = {}
+"""Of this session, by key of the dub or look, while their clips are needed."""
 
 
-def begin(dub: Dub, put: Put) -> None:
-    """Render what a dub's strip shows, unless that is under way; Rendered or Refused follows."""
-    if dub.key in _processes:
-        return
-    found = strips.piece(dub.source, dub.scene, dub.label)
+def begin(wanted: Dub | Look, put: Put) -> bool:
+    """Render what a strip shows, unless another render is under way; Rendered or Refused follows. Whether it begins."""
+    if wanted.key in _renders or not all(render.ended for render in _renders.values()):
+        return False
+    found = strips.piece(wanted.source, wanted.scene, wanted.label)
     if found is None:
-        put(Refused(dub.key, "its strip was deleted before it was rendered"))
-        return
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-    copy, clip = folder / "copy.blend", folder / _CLIP
+        put(Refused(wanted.key, "its strip was deleted before it was rendered"))
+        return False
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    except OSError as error:
+        put(Refused(wanted.key, f"the strip cannot be rendered: {error}"))
+        return False
     try:
         # Only this scene and what it uses, and no save of the user's file.
-        bpy.data.libraries.write(str(copy), {found.scene}, path_remap="ABSOLUTE")
-        words = [str(copy), found.scene.name, found.strip.name, str(clip), str(_PREVIEW_PIXELS)]
-        _processes[dub.key] = process = subprocess.Popen(
-            [*_blender(), "--", *words],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        )
+        bpy.data.libraries.write(str(folder / _COPY), {found.scene}, path_remap="ABSOLUTE")
     except (OSError, RuntimeError) as error:
-        put(Refused(dub.key, f"the strip cannot be rendered: {error}"))
-        return
-    threading.Thread(target=_follow, args=(dub.key, process, copy, clip, put), daemon=True).start()
+        shutil.rmtree(folder, ignore_errors=True)
+        put(Refused(wanted.key, f"the strip cannot be rendered: {error}"))
+        return False
+    words = [str(folder / _COPY), found.scene.name, found.strip.name, str(folder / _CLIP), str(_PREVIEW_PIXELS)]
+    _renders[wanted.key] = _Render(wanted.key, folder, [*_blender(), "--", *words], put)
+    return True
 
 
-def stop(key: str) -> None:
-    """Give up a render, if there is one."""
-    process = _processes.pop(key, None)
-    if process is not None and process.poll() is None:
-        process.kill()
+def keep(needed: Collection[str]) -> None:
+    """Give up all renders but these, and remove their clips."""
+    for key in [key for key in _renders if key not in needed]:
+        _renders.pop(key).give_up()
 
 
 def stop_all() -> None:
-    for key in list(_processes):
-        stop(key)
+    """Give up those that are under way. Clips that are finished stay: a job of a saved file may need them."""
+    for render in _renders.values():
+        if not render.ended:
+            render.give_up()
+            render.thread.join(_END_S)
+    _renders.clear()
+
+
+def clean(path: str) -> None:
+    """Remove a clip that was rendered here and is no longer needed; any other file stays."""
+    folder = Path(path).parent
+    if Path(path).name == _CLIP and folder.name.startswith(_PREFIX) and folder.parent == Path(tempfile.gettempdir()):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _blender() -> list[str]:
@@ -75,56 +89,71 @@ def _blender() -> list[str]:
     return [sys.executable, str(_SCRIPT)]
 
 
-def _follow(key: str, process: subprocess.Popen[str], copy: Path, clip: Path, put: Put) -> None:
-    """On a thread: tell of progress and of the end."""
-    watch = _Watch(process)
-    said = ""
-    for line in process.stdout or ():
-        watch.heard()
-        word, _, rest = line.strip().partition(" ")
-        if word == "imagintalk:progress":
-            put(RenderProgress(key, float(rest)))
-        elif word == "imagintalk:error":
-            said = rest
-    process.wait()
-    copy.unlink(missing_ok=True)
-    if process.returncode == 0 and clip.is_file():
-        put(Rendered(key, str(clip)))
-    elif process.returncode and process.returncode < 0 and not watch.hung and not said:
-        put(Refused(key, "the render of the strip was stopped"))
-    else:
-        why = said or ("it made no frame for ten minutes" if watch.hung else f"exit code {process.returncode}")
-        put(Refused(key, f"the strip cannot be rendered: {why}"))
+class _Render:
+    """Another Blender at work, and the folder in which it works."""
 
+    def __init__(self, key: str, folder: Path, words: list[str], put: Put) -> None:
+        self.ended = False
+        self._key, self._folder, self._put = key, folder, put
+        self._process: subprocess.Popen[str] | None = None
+        self._given_up = self._hung = False
+        self._heard = time.monotonic()
+        self.thread = threading.Thread(target=self._run, args=(words,), name="imagintalk render", daemon=True)
+        self.thread.start()
 
-class _Watch:
-    """Ends a process that says nothing for too long."""
+    def give_up(self) -> None:
+        """End it, and remove the clip."""
+        self._given_up = True
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+        if self.ended:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process, self._last, self.hung = process, time.monotonic(), False
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def heard(self) -> None:
-        self._last = time.monotonic()
-
-    def _run(self) -> None:
-        while self._process.poll() is None:
-            if time.monotonic() - self._last > _SILENT_S:
-                self.hung = True
-                self._process.kill()
-            time.sleep(1.0)
-
-
-def clean(path: str) -> None:
-    """Remove a clip that was rendered here and is no longer needed; any other file stays."""
-    clip = Path(path)
-    if (
-        clip.name == _CLIP
-        and clip.parent.name.startswith(_PREFIX)
-        and clip.parent.parent == Path(tempfile.gettempdir())
-    ):
-        clip.unlink(missing_ok=True)
+    def _run(self, words: list[str]) -> None:
         try:
-            os.rmdir(clip.parent)
-        except OSError:
-            return
+            news = self._follow(words)
+        except OSError as error:
+            news = Refused(self._key, f"the strip cannot be rendered: {error}")
+        (self._folder / _COPY).unlink(missing_ok=True)
+        self.ended = True  # before the question, so that whoever gives it up after it removes the folder
+        if self._given_up or isinstance(news, Refused):
+            shutil.rmtree(self._folder, ignore_errors=True)
+        self._put(news)  # which nobody hears who gave it up
+
+    def _follow(self, words: list[str]) -> Rendered | Refused:
+        """Tell of progress; what became of it. Raises OSError: the program cannot be started."""
+        self._process = process = subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        if self._given_up:  # before there was a process
+            process.kill()
+        threading.Thread(target=self._watch, args=(process,), name="imagintalk watch", daemon=True).start()
+        said = ""
+        for line in process.stdout or ():
+            self._heard = time.monotonic()
+            word, _, rest = line.strip().partition(" ")
+            if word == "imagintalk:progress":
+                self._put(RenderProgress(self._key, float(rest)))
+            elif word == "imagintalk:error":
+                said = rest
+        process.wait()
+        clip = self._folder / _CLIP
+        if process.returncode == 0 and clip.is_file():
+            return Rendered(self._key, str(clip))
+        if process.returncode < 0 and not self._hung and not said:
+            return Refused(self._key, "the render of the strip was stopped")
+        why = said or ("it made no frame for ten minutes" if self._hung else f"exit code {process.returncode}")
+        return Refused(self._key, f"the strip cannot be rendered: {why}")
+
+    def _watch(self, process: subprocess.Popen[str]) -> None:
+        """End a process that says nothing for too long."""
+        while process.poll() is None:
+            if time.monotonic() - self._heard > _SILENT_S:
+                self._hung = True
+                process.kill()
+            time.sleep(1.0)

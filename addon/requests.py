@@ -11,10 +11,10 @@ from typing import Any
 import bpy
 
 from . import compat, strips
-from .dub import RENDERING, Dub
+from .dub import RENDERING, WAITING, Dub
 from .properties import LARGEST_SEED, STEPS
 from .timing import TimingError, beginning, time_map
-from .wishes import AUTO, Choice, Wish, request_for
+from .wishes import AUTO, Choice, wished
 
 
 class RequestError(Exception):
@@ -48,17 +48,15 @@ def voice_of(settings: Any) -> str:
     return AUTO
 
 
-def fulfil(wish: Wish) -> Dub:
-    """The dub that a wish becomes; one that has failed where its strip cannot be dubbed."""
-    found = strips.piece(wish.source, wish.scene, wish.label)
+def fulfil(dub: Dub) -> None:
+    """Look at the strip of a dub that is to be prepared; it has failed where the strip cannot be dubbed."""
+    found = strips.piece(dub.source, dub.scene, dub.label)
     try:
         if found is None:
-            raise RequestError(f"{wish.label}: the strip was deleted")
-        return prepare(found.scene, found.strip, wish.choice, wish.priority)
+            raise RequestError(f"{dub.label}: the strip was deleted")
+        _look_at(dub, found.scene, found.strip)
     except RequestError as error:
-        dub = Dub(wish.scene, wish.source, wish.label, request_for(wish.choice, wish.priority), 0.0, 0)
         dub.fail(str(error))
-        return dub
 
 
 def new_seed() -> int:
@@ -73,6 +71,13 @@ def prepare(scene: Any, strip: Any, choice: Choice, priority: int) -> Dub:
     """
     if not strips.can_be_dubbed(strip):
         raise RequestError("expected a movie, image, scene or meta strip; select one that shows somebody speaking")
+    dub = wished(scene.name, "", strip.name, choice, priority)
+    _look_at(dub, scene, strip)
+    return dub
+
+
+def _look_at(dub: Dub, scene: Any, strip: Any) -> None:
+    """Raises RequestError."""
     frames = compat.duration(strip)
     if frames < 1:
         raise RequestError(f"{strip.name}: shows no frame")
@@ -90,20 +95,11 @@ def prepare(scene: Any, strip: Any, choice: Choice, priority: int) -> Dub:
         except TimingError as error:
             raise RequestError(f"{strip.name}: {error}") from None
     face = int(strip.get(strips.FACE, -1))
-    request = replace(request_for(choice, priority), path=path, times=times, face=face if face >= 0 else None)
-    dub = Dub(
-        scene=scene.name,
-        source=strips.identify(strip),
-        label=strip.name,
-        request=request,
-        offset=compat.left(strip) - beginning(strip),
-        frames=frames,
-        rate=compat.rate(scene),
-        rendered=not path,
-    )
-    if dub.rendered:
-        dub.state = RENDERING
-    return dub
+    dub.request = replace(dub.request, path=path, times=times, face=face if face >= 0 else None)
+    dub.source, dub.label = strips.identify(strip), strip.name
+    dub.offset, dub.frames, dub.rate = compat.left(strip) - beginning(strip), frames, compat.rate(scene)
+    dub.rendered = not path
+    dub.state = RENDERING if dub.rendered else WAITING
 
 
 def _movie_path(strip: Any) -> str:

@@ -122,6 +122,8 @@ def _waits(path: Path) -> bool:
 
 def _follow(save: _Save, folder: Path, owner: Any, name: str) -> None:
     """Have a path lead to its file from where the .blend will be."""
+    if getattr(owner, name).startswith(paths.OWN) and not save.folder:
+        return  # which was meant for the .blend that there is only now
     old = Path(compat.absolute(getattr(owner, name)))
     if _waits(old) and old not in save.copied:
         try:

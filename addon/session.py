@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import queue
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from . import errands
-from .dub import FETCHING, READY, SENDING, WAITING, Dub
+from .dub import FETCHING, PREPARING, READY, SENDING, WAITING, Dub
 from .link import Link, Place
+from .look import Look
 from .news import (
     Beat,
     Connected,
@@ -25,20 +27,26 @@ from .news import (
     Lost,
     Missed,
     News,
+    Recalled,
     Refused,
     Rendered,
     RenderProgress,
+    Started,
     StartFailed,
     Submitted,
     Trouble,
     Unsent,
 )
-from .wishes import Wish
+from .wishes import once_more
 from .worker_api import CANCELLED, DONE, FAILED, QUEUED, RUNNING, Hello, Job, Status
 
 NONE, STARTING, READY_TO_WORK, STOPPING, REFUSED = "no worker", "starting", "ready", "stopping", "refused"
 
 _UNCLAIMED = 1024
+_ANSWERS_S = 20.0
+"""In which a worker answers once its process was started."""
+_LACKS = (WAITING, SENDING, QUEUED, RUNNING, FETCHING)
+"""States in which a job does not go on without a worker."""
 
 
 @dataclass
@@ -58,22 +66,33 @@ class Session:
     """Why the link has no worker, as it says it; also while none was ever expected."""
     dubs: dict[str, Dub] = field(default_factory=dict)
     """By key, oldest first."""
-    wishes: deque[Wish] = field(default_factory=deque)
-    """Strips that are still to be prepared."""
     dropped: set[str] = field(default_factory=set)
     """Keys of dubs that were taken off the list, which undo may bring back to a scene."""
     unreadable: set[str] = field(default_factory=set)
     """Keys of jobs in scenes that another version wrote."""
     changed: set[str] = field(default_factory=set)
     """Keys of dubs whose copy in the scene is old."""
+    unsealed: list[Dub] = field(default_factory=list)
+    """Whose takes are on the timeline and have no undo step yet."""
     faces: dict[str, FacesFound] = field(default_factory=dict)
     waits: str = ""
     """Why nothing may be inserted now, in words; empty: it may."""
-    looking: set[str] = field(default_factory=set)
-    """Strips whose faces are being looked for."""
+    looks: dict[str, Look] = field(default_factory=dict)
+    """By id of the strip: what is looked at for faces now."""
+    recalls: set[tuple[str, int]] = field(default_factory=set)
+    """Worker and number of jobs that were cancelled, of which the worker has not heard yet."""
     _unclaimed: OrderedDict[int, Job] = field(default_factory=OrderedDict)
     """News of jobs whose numbers we did not know yet."""
     _numbers: dict[int, str] = field(default_factory=dict)
+    _answers_by: float | None = None
+    """On the monotonic clock: until when a worker that was started may answer. None: its process still starts."""
+
+    @property
+    def lack(self) -> str:
+        """Why open jobs do not go on, in words; empty: they do, or there are none."""
+        if self.worker != NONE or not any(dub.state in _LACKS for dub in self.dubs.values()):
+            return ""
+        return f"{self.last_words or 'no worker answers'}; jobs wait, and go on when there is one"
 
     def connect(self, place: Place, version: str) -> None:
         """Look for the worker there from now on, and nowhere else."""
@@ -96,10 +115,17 @@ class Session:
             if isinstance(news, Fetched | Rendered | RenderProgress | Refused):
                 self.news.put(news)
         self._unclaimed.clear()
+        self.looks.clear()  # of which nothing will be heard
+
+    def starts(self) -> None:
+        """A worker's process is being started."""
+        self.worker, self.trouble, self._answers_by = STARTING, "", None
 
     def listen_again(self) -> None:
-        """Jobs were loaded: hear how they stand."""
+        """Jobs were loaded: hear how they stand, and tell of those that were cancelled meanwhile."""
         self._renumber()
+        cancelled = [dub for dub in self.dubs.values() if dub.state == CANCELLED]
+        self._recall({(dub.worker, dub.number) for dub in cancelled if dub.number is not None})
         self._ask_open()
 
     def _renumber(self) -> None:
@@ -115,7 +141,12 @@ class Session:
 
     def send(self, dubs: Iterable[Dub]) -> None:
         """Submit them, now or when a worker answers."""
-        ready = list(dubs)
+        ready = []
+        for dub in list(dubs):
+            if dub.rendered and not Path(dub.request.path).is_file():
+                self.again(dub)  # its clip is a temporary file, and the machine was started anew
+            else:
+                ready.append(dub)
         for dub in ready:
             dub.state, dub.reason = WAITING, ""
             self.add(dub)
@@ -123,20 +154,35 @@ class Session:
             for dub in ready:
                 dub.state = SENDING
             errands.submit(self.link, [dub.request for dub in ready])
-        elif ready and self.worker == NONE and self.last_words:
-            self.trouble = f"{self.last_words}; jobs wait for one"
 
     def cancel(self, dubs: Iterable[Dub]) -> None:
-        """Stop them; the worker's part follows."""
-        numbers = []
+        """Stop them; the worker hears of it now or when it answers."""
+        recalled = set()
         for dub in dubs:
-            if dub.number is not None and dub.state in (QUEUED, RUNNING):
-                numbers.append(dub.number)
             if dub.open:
                 dub.state, dub.seconds_left = CANCELLED, None
                 self.changed.add(dub.key)
-        if numbers and self.link is not None:
-            errands.cancel(self.link, numbers)
+                if dub.number is not None:
+                    recalled.add((dub.worker, dub.number))
+        self._recall(recalled)
+
+    def _recall(self, jobs: set[tuple[str, int]]) -> None:
+        """Tell the worker, if it is there, that these were cancelled."""
+        self.recalls |= jobs
+        numbers = [number for worker, number in jobs if worker == self.worker_id]
+        if numbers and self.link is not None and self.worker == READY_TO_WORK:
+            errands.cancel(self.link, self.worker_id, numbers)
+
+    def again(self, dub: Dub) -> None:
+        """Have it made anew, of what its strip shows by then."""
+        self.drop(dub)
+        self.add(once_more(dub))
+
+    def look(self, look: Look) -> None:
+        """Have the faces of a strip looked for; at once where there is a file that shows it."""
+        self.looks[look.source] = look
+        if look.path and self.link is not None:
+            errands.faces(self.link, look.source, look.path, look.start_s, look.end_s)
 
     def fetch_again(self, dub: Dub) -> bool:
         """Once more bring here what was made, where only that failed; whether it was so."""
@@ -153,10 +199,13 @@ class Session:
         self.dropped.add(dub.key)
         self.changed.add(dub.key)
 
-    def drain(self, budget_s: float) -> bool:
-        """Take in news for so long at most; whether there was any that is seen."""
-        any_came, until = False, time.perf_counter() + budget_s
-        while time.perf_counter() < until:
+    def drain(self, until: float) -> bool:
+        """Take in news, one piece at least, until a moment of perf_counter; whether there was any that is seen."""
+        if self.worker == STARTING and self._answers_by is not None and time.monotonic() > self._answers_by:
+            self.news.put(StartFailed(f"the worker was started, but does not answer ({self.last_words}); see its log"))
+            self._answers_by = None
+        any_came = False
+        while True:
             try:
                 news = self.news.get_nowait()
             except queue.Empty:
@@ -164,7 +213,8 @@ class Session:
             before = self._seen()
             self._hear(news)
             any_came = any_came or not isinstance(news, Beat) or self._seen() != before
-        return any_came
+            if time.perf_counter() > until:
+                return any_came
 
     def _seen(self) -> tuple[object, ...]:
         """What a panel shows of the worker's status: a beat that changes none of it is no news."""
@@ -179,6 +229,8 @@ class Session:
                 self.status = status
             case Lost(reason, refused):
                 self._lost(reason, refused)
+            case Started():
+                self._answers_by = time.monotonic() + _ANSWERS_S
             case StartFailed(reason) if self.worker == STARTING:
                 self.worker, self.trouble = NONE, reason
                 self._fail_waiting(reason)
@@ -193,8 +245,10 @@ class Session:
                 if dub is not None and dub.open:
                     dub.number = None
                     self.send([dub])
+            case Recalled(number, worker):
+                self._recalled(number, worker)
             case FacesFound():
-                self.looking.discard(news.source)
+                self.looks.pop(news.source, None)
                 self.faces[news.source] = news
             case Trouble(reason):
                 self.trouble = reason
@@ -204,9 +258,27 @@ class Session:
                 return
             case _:
                 dub = self.dubs.get(news.key)
+                look = next((look for look in self.looks.values() if look.key == news.key), None)
                 if dub is not None and dub.open:
                     self._hear_of(dub, news)
                     self.changed.add(dub.key)
+                elif look is not None:
+                    self._hear_of_look(look, news)
+
+    def _hear_of_look(self, look: Look, news: News) -> None:
+        match news:
+            case Rendered(_, path):
+                look.path = path
+                self.look(look)
+            case Refused(_, reason):
+                self._hear(FacesFound(look.source, (), reason))
+
+    def _recalled(self, number: int, worker: str) -> None:
+        self.recalls.discard((worker, number))
+        for dub in self.dubs.values():
+            if dub.state == CANCELLED and (dub.worker, dub.number) == (worker, number):
+                dub.number = None  # so that it is not told again when the file is opened again
+                self.changed.add(dub.key)
 
     def _hear_of(self, dub: Dub, news: News) -> None:
         match news:
@@ -247,6 +319,7 @@ class Session:
             or (dub.state in (QUEUED, RUNNING, FETCHING) and (dub.number is None or dub.worker != worker))
         ]
         self.send(unsent)
+        self._recall(self.recalls)
         self._ask_open()
 
     def _ask_open(self) -> None:
@@ -267,19 +340,18 @@ class Session:
         elif was != STARTING:
             self.worker = NONE
             if was == READY_TO_WORK:
-                self.trouble = "the worker is gone; its jobs wait, and go on when one is started"
+                self.trouble = "the worker is gone"
 
     def _fail_waiting(self, reason: str) -> None:
         for dub in self.dubs.values():
-            if dub.state in (WAITING, SENDING):
+            if dub.state in (PREPARING, WAITING, SENDING):
                 dub.fail(reason)
                 self.changed.add(dub.key)
 
     def _submitted(self, key: str, job: Job) -> None:
         dub = self.dubs.get(key)
         if dub is None or not dub.open:  # cancelled before it was taken
-            if self.link is not None:
-                errands.cancel(self.link, [job.id])
+            self._recall({(self.worker_id, job.id)})
             return
         dub.number, dub.worker, dub.state = job.id, self.worker_id, QUEUED
         self._numbers[job.id] = key
@@ -303,6 +375,8 @@ class Session:
         if job.state == DONE:
             dub.state, dub.fraction, dub.seconds_left = FETCHING, 1.0, None
             self._fetch(dub)
+        elif job.state == FAILED and dub.rendered and not Path(dub.request.path).is_file():
+            self.again(dub)
         elif job.state == FAILED:
             dub.fail(job.reason)
             dub.fraction = 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import tomllib
 from collections import Counter
 from contextlib import suppress
@@ -11,20 +12,21 @@ from typing import Any
 
 import bpy
 
-from . import compat, copies, paths, placing, preferences, rendering, saving, strips
+from . import compat, paths, placing, preferences, rendering, strips
 from .dub import FETCHING, OPEN, READY, RENDERING, SENDING, WAITING, Dub
 from .errands import Destination
 from .sdna import SdnaError
-from .session import NONE, REFUSED, STARTING, Session
+from .session import NONE, REFUSED, Session
 from .sound_file import Finish
 from .stored_strip import learn_layouts
-from .timing import beginning
 from .worker_api import QUEUED, RUNNING, ClientError
 from .worker_process import find_program, start_worker
 
 _session: Session | None = None
 _fresh = True
 """A file was loaded whose jobs are not taken up yet."""
+_ADOPTS_S = 0.005
+"""For which jobs of a file that was just loaded are taken up at once."""
 
 
 def session() -> Session:
@@ -68,6 +70,7 @@ def connect() -> None:
         _session.trouble = str(error)
         return
     if _session.link is None or _session.link.place != place:
+        _session.trouble = ""
         _session.connect(place, version())
 
 
@@ -82,7 +85,7 @@ def start() -> None:
     if now.worker != NONE:
         return
     program = find_program(bpy.path.abspath(preferences.preferences().python))
-    now.worker, now.trouble = STARTING, ""
+    now.starts()
     start_worker(program, now.link.place.state, now.news.put)
 
 
@@ -133,31 +136,32 @@ def settle() -> None:
 
 def _load() -> None:
     now = session()
-    for known in (now.dubs, now.wishes, now.changed, now.dropped, now.unreadable):
+    for known in (now.dubs, now.changed, now.dropped, now.unreadable, now.looks, now.unsealed):
         known.clear()
-    adopt()
+    adopt(time.perf_counter() + _ADOPTS_S)
 
 
-def adopt() -> None:
-    """Take up the jobs of scenes that have come, with their file or by append."""
+def adopt(until: float) -> None:
+    """Take up the jobs of scenes that have come, with their file or by append; more than one until a moment only."""
     now = session()
     known = len(now.dubs) + len(now.unreadable)
     if sum(len(scene.imagintalk.jobs) for scene in bpy.data.scenes) == known:  # as at nearly every beat
         return
-    came = []
-    for scene in bpy.data.scenes:
-        for item in scene.imagintalk.jobs:
-            if item.name in now.dubs or item.name in now.dropped or item.name in now.unreadable:
-                continue
-            try:
-                dub = Dub.from_json(item.data)
-            except ValueError as error:
-                item.state, item.reason = "failed", str(error)
-                now.unreadable.add(item.name)
-                continue
-            dub.state, dub.scene = _state_after_load(dub), scene.name
-            now.add(dub)
-            came.append(dub)
+    came: list[Dub] = []
+    for scene, item in [(holder, item) for holder in bpy.data.scenes for item in holder.imagintalk.jobs]:
+        if item.name in now.dubs or item.name in now.dropped or item.name in now.unreadable:
+            continue
+        try:
+            dub = Dub.from_json(item.data)
+        except ValueError as error:
+            item.state, item.reason = "failed", str(error)
+            now.unreadable.add(item.name)
+            continue
+        dub.state, dub.scene = _state_after_load(dub), scene.name
+        now.add(dub)
+        came.append(dub)
+        if time.perf_counter() > until:
+            break
     now.changed |= _doubled() & now.dubs.keys()
     if came:
         now.send(dub for dub in came if dub.state == WAITING)
@@ -203,6 +207,8 @@ def write_jobs(keys: set[str]) -> None:
                 if found >= 0:
                     scene.imagintalk.jobs.remove(found)
         else:
+            if not dub.open:
+                rendering.clean(dub.request.path)
             _write_job(dub)
 
 
@@ -221,38 +227,3 @@ def _write_job(dub: Dub) -> None:
     item.data, item.label, item.state, item.stage = dub.to_json(), dub.label, dub.state, dub.stage
     item.fraction, item.reason = dub.fraction, dub.reason
     item.seconds_left = -1.0 if dub.seconds_left is None else dub.seconds_left
-
-
-def mend_after_undo() -> None:
-    """Undo brings back scenes as they were: what has happened since stays, but for what was inserted."""
-    now = session()
-    for scene in bpy.data.scenes:
-        for item in list(scene.imagintalk.jobs):
-            if item.name in now.dropped:  # cleared since
-                scene.imagintalk.jobs.remove(scene.imagintalk.jobs.find(item.name))
-    write_jobs(set(now.dubs))
-    saving.mend_after_undo()
-    for dub in now.dubs.values():
-        if dub.open and not strips.with_id(dub.source):
-            _identify_again(dub)
-
-
-def _identify_again(dub: Dub) -> None:
-    """The strip's id was undone: it is one without an id of its own that shows the same file, from the same frame on.
-
-    Where none does, or several, it is the one of the same name.
-    """
-    scene = bpy.data.scenes.get(dub.scene)
-    found = [strip for strip in compat.all_strips(scene) if _may_be(dub, strip)] if scene is not None else []
-    alike = [strip for strip in found if abs(compat.left(strip) - beginning(strip) - dub.offset) < 1]
-    named = [strip for strip in alike or found if strip.name == dub.label]
-    for strip in [*named, *alike][:1]:
-        strip[strips.ID] = dub.source
-
-
-def _may_be(dub: Dub, strip: Any) -> bool:
-    if not strips.can_be_dubbed(strip) or (strips.ID in strip and not copies.is_one(strip)):
-        return False
-    if strip.type != compat.MOVIE:
-        return dub.rendered
-    return Path(bpy.path.abspath(strip.filepath)).resolve() == Path(dub.request.path)

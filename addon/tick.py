@@ -7,27 +7,21 @@ import traceback
 
 import bpy
 
-from . import changes, faces, guard, placing, rendering, state
-from .dub import READY, RENDERING, WAITING, Dub
+from . import changes, faces, guard, insertion, rendering, state, undo
+from .dub import PREPARING, READY, RENDERING, WAITING, Dub
+from .look import Look
 from .requests import fulfil
-from .worker_api import DONE
+from .session import STARTING
 
 HURRY_S, BUSY_S, IDLE_S = 0.01, 0.1, 0.5
-BUDGET_S = 0.01
-"""After which the rest waits for the next beat."""
+BUDGET_S = 0.004
+"""After which the rest waits for the next beat. Every kind of work does one piece in each, or it might never go on."""
+_REDRAW_S = 0.1
+"""Between two drawings of the sidebar, which takes longer than a beat."""
 
-_resync = False
-_inserted = False
-"""The last beat put takes on the timeline."""
-
-_unsealed: list[Dub] = []
-"""What was inserted and has no undo step yet."""
-
-
-def after_undo() -> None:
-    """Something was undone or redone: mend at the next beat."""
-    global _resync
-    _resync = True
+_unseen = False
+"""Something has changed that the sidebar does not show yet."""
+_drawn = 0.0
 
 
 def tick() -> float | None:
@@ -43,100 +37,88 @@ def tick() -> float | None:
 
 
 def _beat() -> float:
-    """Inserts, or takes in news and writes jobs: never both, to be short."""
-    global _resync, _inserted
-    now = state.session()
+    """Makes an undo step, which takes long, or does all else as long as the time allows."""
+    global _unseen
+    now, until = state.session(), time.perf_counter() + BUDGET_S
     state.settle()
     waits = guard.reason_to_wait()
-    heard, now.waits = waits != now.waits, waits
+    if waits != now.waits:
+        now.waits, _unseen = waits, True
     if not waits:
-        if _resync:
-            _insert_again()
-            state.mend_after_undo()
-        changes.attend(everywhere=_resync)
-        _resync = False
-    _inserted = not waits and not _inserted and _insert_ready()
-    if not _inserted:
-        heard = _take_in(waits) or heard
-    if heard or _inserted:
-        redraw()
-    if now.wishes or (not waits and any(dub.state == READY for dub in now.dubs.values())):
+        undo.mend()
+        changes.attend(everywhere=False)
+    ready = next((dub for dub in now.dubs.values() if dub.state == READY), None)
+    if now.unsealed and ready is None and not waits:
+        insertion.seal()
+    else:
+        _unseen = _take_in(until, waits) or _unseen
+        if ready is not None and ready.state == READY and not waits:
+            insertion.insert_next(ready)
+            _unseen = True
+    if _unseen:
+        _redraw()
+    return _pause(waits)
+
+
+def _pause(waits: str) -> float:
+    """Seconds until the next beat."""
+    now = state.session()
+    states = {dub.state for dub in now.dubs.values()}
+    if PREPARING in states or (not waits and (READY in states or now.unsealed or now.changed)):
         return HURRY_S
-    return BUSY_S if any(dub.open for dub in now.dubs.values()) else IDLE_S
+    open_ones = any(dub.open for dub in now.dubs.values())
+    return BUSY_S if open_ones or now.looks or now.worker == STARTING or _unseen else IDLE_S
 
 
-def _take_in(waits: str) -> bool:
+def _take_in(until: float, waits: str) -> bool:
     """News, strips that are to be dubbed, and what follows of them; whether there is something new to see."""
     now = state.session()
-    state.adopt()
-    heard = now.drain(BUDGET_S)
+    state.adopt(until)
+    seen = now.drain(until)
     for found in now.faces.values():
         faces.show(found)
-    heard = _prepare_wished() or heard
-    for dub in [dub for dub in now.dubs.values() if dub.state == RENDERING]:
-        rendering.begin(dub, now.news.put)
-    if now.changed and not waits:
-        keys, now.changed = now.changed, set()
-        state.write_jobs(keys)
-        heard = True
-    return heard
+    if not undo.pending():  # which has taken the ids of strips, until it is mended
+        seen = _prepare(until) or seen
+    _render(waits)
+    while now.changed and not waits:
+        state.write_jobs({now.changed.pop()})
+        seen = True
+        if time.perf_counter() > until:
+            break
+    return seen
 
 
-def _prepare_wished() -> bool:
-    """Make dubs of strips that are to be dubbed, as many as the time allows."""
-    began, now, made = time.perf_counter(), state.session(), []
-    while now.wishes and time.perf_counter() - began < BUDGET_S:
-        made.append(fulfil(now.wishes.popleft()))
-    for dub in made:
-        now.add(dub)
+def _prepare(until: float) -> bool:
+    """Look at strips that are to be dubbed; whether there were any."""
+    now, made = state.session(), []
+    for dub in [dub for dub in now.dubs.values() if dub.state == PREPARING]:
+        fulfil(dub)
+        now.changed.add(dub.key)
+        made.append(dub)
+        if time.perf_counter() > until:
+            break
     now.send(dub for dub in made if dub.state == WAITING)
     return bool(made)
 
 
-def _insert_ready() -> bool:
-    """Insert takes that wait, as many as the time allows; those that came together are one undo step."""
-    began = time.perf_counter()
-    ready = [dub for dub in state.session().dubs.values() if dub.state == READY]
-    for number, dub in enumerate(ready):
-        if number and time.perf_counter() - began > BUDGET_S:
-            return True
-        _insert(dub)
-        _unsealed.append(dub)
-    _seal()
-    return bool(ready)
+def _render(waits: str) -> None:
+    """Have the next strip rendered, and forget renders that nobody needs any more."""
+    now = state.session()
+    looks = list(now.looks.values())
+    dubs = [dub for dub in now.dubs.values() if dub.rendered and dub.open]
+    rendering.keep({look.key for look in looks} | {dub.key for dub in dubs})
+    wanted: list[Dub | Look] = [look for look in looks if not look.path]
+    wanted += [dub for dub in dubs if dub.state == RENDERING]
+    if wanted and not waits:
+        rendering.begin(wanted[0], now.news.put)
 
 
-def _insert_again() -> None:
-    """An undo took away what had no step of its own yet."""
-    for dub in _unsealed:
-        if dub.state == DONE and not placing.entered(dub):
-            dub.state = READY
-    _unsealed.clear()
-
-
-def _insert(dub: Dub) -> None:
-    dub.state, dub.fraction = DONE, 1.0
-    try:
-        placing.insert(dub)
-    except (RuntimeError, ReferenceError, OSError) as error:
-        dub.fail(f"the take could not be put on the timeline: {' '.join(str(error).split())}")
-    if dub.state == DONE:
-        rendering.clean(dub.request.path)
-    # The job is written with the step: whoever undoes and redoes it finds it done in both.
-    state.write_jobs({dub.key})
-    state.session().changed.discard(dub.key)
-
-
-def _seal() -> None:
-    """Make an undo step of what was inserted since the last one."""
-    if _unsealed:
-        words = _unsealed[0].label if len(_unsealed) == 1 else f"{len(_unsealed)} takes"
-        _unsealed.clear()
-        bpy.ops.ed.undo_push(message=f"ImaginTalk: {words}")
-
-
-def redraw() -> None:
-    """Have every sequencer's sidebar drawn anew, and nothing else: a preview takes long."""
+def _redraw() -> None:
+    """Have every sequencer's sidebar drawn anew, not too often, and nothing else: a preview takes long."""
+    global _unseen, _drawn
+    if time.monotonic() - _drawn < _REDRAW_S:
+        return
+    _unseen, _drawn = False, time.monotonic()
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas if window.screen is not None else ():
             for region in area.regions if area.type == "SEQUENCE_EDITOR" else ():

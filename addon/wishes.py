@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .dub import new_key
+from .dub import PREPARING, Dub, new_key
 from .worker_api import ClipRequest
 
 AUTO = "auto"
@@ -24,19 +24,6 @@ class Choice:
     takes: int = 1
     steps: int | None = None
     guidance: float | None = None
-
-
-@dataclass(frozen=True)
-class Wish:
-    """A strip that is to be dubbed: the timer prepares it, so that hundreds do not hold up Blender."""
-
-    scene: str
-    source: str
-    """Id of the strip."""
-    label: str
-    """Its name, which tells the pieces of a split from each other."""
-    choice: Choice
-    priority: int
 
 
 def choice_from(request: ClipRequest) -> Choice:
@@ -69,3 +56,16 @@ def request_for(choice: Choice, priority: int) -> ClipRequest:
         priority=priority,
         key=new_key(),
     )
+
+
+def wished(scene: str, source: str, label: str, choice: Choice, priority: int) -> Dub:
+    """The dub of a strip that is still to be looked at.
+
+    scene: name; source: id of the strip; label: its name, which tells the pieces of a split from each other.
+    """
+    return Dub(scene, source, label, request_for(choice, priority), offset=0.0, frames=0, state=PREPARING)
+
+
+def once_more(dub: Dub) -> Dub:
+    """A new one in place of a dub: its strip is looked at anew."""
+    return wished(dub.scene, dub.source, dub.label, choice_from(dub.request), dub.request.priority)

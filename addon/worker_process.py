@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 from .link import Put
-from .news import StartFailed
+from .news import Started, StartFailed
 from .worker_api import ClientError
 
 _START_S = 90.0
@@ -42,7 +42,7 @@ def find_program(python: str) -> list[str]:
 
 
 def start_worker(program: list[str], state: Path, put: Put) -> None:
-    """Start it in the background, in a session of its own that outlives Blender. StartFailed, or the link sees it."""
+    """Start it in the background, in a session of its own that outlives Blender. Started or StartFailed follows."""
 
     def run() -> None:
         command = [*program, "worker", "start", "--background", "--state", str(state)]
@@ -67,5 +67,7 @@ def start_worker(program: list[str], state: Path, put: Put) -> None:
                 said = done.stderr.strip().splitlines()
                 words = said[-1].removeprefix("imagintalk: ") if said else f"exit code {done.returncode}"
                 put(StartFailed(f"the worker did not start: {words}"))
+            else:
+                put(Started())
 
     threading.Thread(target=run, name="imagintalk start", daemon=True).start()

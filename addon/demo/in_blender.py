@@ -112,7 +112,7 @@ def _wait(stage: str, first: float, last: float) -> None:
         dubs = list(_session().dubs.values())
         mean = sum(dub.fraction for dub in dubs) / max(len(dubs), 1)
         _progress(stage, first + (last - first) * mean)
-        return not _session().wishes and not any(dub.open for dub in dubs)
+        return not any(dub.open for dub in dubs)
 
     _beat_until(done)
     failed = [dub.reason for dub in _session().dubs.values() if dub.state != "done"]

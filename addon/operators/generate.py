@@ -10,7 +10,7 @@ from .. import compat, copies, paths, state, strips, takes
 from ..dub import WAITING, Dub
 from ..properties import emotion_property, intensity_property
 from ..requests import RequestError, choice_of, new_seed, prepare
-from ..wishes import Choice, Wish
+from ..wishes import Choice, wished
 from ..worker_api import BATCH, CLICK, ClientError
 from .common import refused, register_all, scene_of, unregister_all
 
@@ -82,9 +82,8 @@ class IMAGINTALK_OT_batch(bpy.types.Operator):
             return refused(self, error)
         copies.part(scene)
         wanted = self.wanted(scene)
-        state.session().wishes.extend(
-            Wish(scene.name, strips.identify(strip), strip.name, choice, BATCH) for strip in wanted
-        )
+        for strip in wanted:
+            state.session().add(wished(scene.name, strips.identify(strip), strip.name, choice, BATCH))
         self.report({"INFO"}, f"{len(wanted)} strips are being dubbed")
         return {"FINISHED"}
 

@@ -5,9 +5,8 @@ from typing import Any
 import bpy
 from bpy.props import StringProperty
 
-from .. import rendering, state
+from .. import state
 from ..dub import Dub
-from ..wishes import Wish, choice_from
 from ..worker_api import CANCELLED, DONE, FAILED, ClientError
 from .common import refused, register_all, scene_of, unregister_all
 
@@ -38,7 +37,6 @@ class IMAGINTALK_OT_cancel(bpy.types.Operator):
         dub = state.session().dubs.get(self.key) or _chosen(context)
         if dub is None or not dub.open:
             return refused(self, "the job is not running any more")
-        rendering.stop(dub.key)
         state.session().cancel([dub])
         _write()
         return {"FINISHED"}
@@ -55,40 +53,61 @@ class IMAGINTALK_OT_cancel_all(bpy.types.Operator):
         return any(dub.open for dub in state.session().dubs.values())
 
     def execute(self, context: Any) -> set[str]:
-        rendering.stop_all()
-        state.session().wishes.clear()
         state.session().cancel([dub for dub in state.session().dubs.values() if dub.open])
         _write()
         return {"FINISHED"}
 
 
-class IMAGINTALK_OT_retry(bpy.types.Operator):
-    """Once more try every job that failed"""
+class IMAGINTALK_OT_retry_job(bpy.types.Operator):
+    """Once more try this job, which failed or was cancelled"""
 
-    bl_idname = "imagintalk.retry"
-    bl_label = "Retry Failed Jobs"
+    bl_idname = "imagintalk.retry_job"
+    bl_label = "Retry Job"
 
     key: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
 
     @classmethod
     def poll(cls, context: Any) -> bool:
-        return bool(_dubs(FAILED, CANCELLED))
+        if not _dubs(FAILED, CANCELLED):
+            cls.poll_message_set("No job has failed or was cancelled")
+            return False
+        return True
 
     def execute(self, context: Any) -> set[str]:
-        session = state.session()
-        failed = [session.dubs[self.key]] if self.key in session.dubs else _dubs(FAILED)
-        try:
-            state.ensure_worker()
-        except ClientError as error:
-            return refused(self, error)
-        for dub in failed:
-            if not session.fetch_again(dub):
-                session.drop(dub)
-                rendering.clean(dub.request.path)
-                choice = choice_from(dub.request)
-                session.wishes.append(Wish(dub.scene, dub.source, dub.label, choice, dub.request.priority))
-        _write()
-        return {"FINISHED"}
+        dub = state.session().dubs.get(self.key) or _chosen(context)
+        if dub is None or dub.state not in (FAILED, CANCELLED):
+            return refused(self, "the job neither failed nor was cancelled; choose one that did")
+        return _retry(self, [dub])
+
+
+class IMAGINTALK_OT_retry(bpy.types.Operator):
+    """Once more try every job that failed; cancelled ones are left alone"""
+
+    bl_idname = "imagintalk.retry"
+    bl_label = "Retry Failed Jobs"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        if not _dubs(FAILED):
+            cls.poll_message_set("No job has failed; a cancelled one is tried again by the button beside it")
+            return False
+        return True
+
+    def execute(self, context: Any) -> set[str]:
+        return _retry(self, _dubs(FAILED))
+
+
+def _retry(operator: Any, dubs: list[Dub]) -> set[str]:
+    session = state.session()
+    try:
+        state.ensure_worker()
+    except ClientError as error:
+        return refused(operator, error)
+    for dub in dubs:
+        if not session.fetch_again(dub):
+            session.again(dub)
+    _write()
+    return {"FINISHED"}
 
 
 class IMAGINTALK_OT_clear(bpy.types.Operator):
@@ -103,7 +122,6 @@ class IMAGINTALK_OT_clear(bpy.types.Operator):
 
     def execute(self, context: Any) -> set[str]:
         for dub in _dubs(DONE, FAILED, CANCELLED):
-            rendering.clean(dub.request.path)
             state.session().drop(dub)
         _write()
         return {"FINISHED"}
@@ -116,7 +134,13 @@ def _chosen(context: Any) -> Dub | None:
     return None
 
 
-_CLASSES = (IMAGINTALK_OT_cancel, IMAGINTALK_OT_cancel_all, IMAGINTALK_OT_retry, IMAGINTALK_OT_clear)
+_CLASSES = (
+    IMAGINTALK_OT_cancel,
+    IMAGINTALK_OT_cancel_all,
+    IMAGINTALK_OT_retry_job,
+    IMAGINTALK_OT_retry,
+    IMAGINTALK_OT_clear,
+)
 
 
 def register() -> None:

@@ -5,7 +5,8 @@ from typing import Any
 import bpy
 from bpy.props import IntProperty
 
-from .. import compat, copies, errands, paths, recording, state, strips
+from .. import compat, copies, faces, paths, recording, state, strips
+from ..look import Look
 from ..requests import RequestError, prepare
 from ..session import READY_TO_WORK
 from ..wishes import Choice
@@ -52,8 +53,8 @@ class IMAGINTALK_OT_find_faces(bpy.types.Operator):
     def poll(cls, context: Any) -> bool:
         scene = scene_of(context)
         strip = compat.active_strip(scene) if scene is not None else None
-        if strip is None or strip.type != compat.MOVIE:
-            cls.poll_message_set("Select a movie strip")
+        if not strips.can_be_dubbed(strip):
+            cls.poll_message_set("Select a movie, image, scene or meta strip that shows the people")
             return False
         if state.session().link is None or state.session().worker != READY_TO_WORK:
             cls.poll_message_set("The worker finds the faces; start it first")
@@ -64,19 +65,16 @@ class IMAGINTALK_OT_find_faces(bpy.types.Operator):
         scene = scene_of(context)
         copies.part(scene)
         strip = compat.active_strip(scene)
-        session = state.session()
         try:
             request = prepare(scene, strip, Choice(), CLICK).request
         except RequestError as error:
             return refused(self, error)
-        shown = [max(second, 0.0) for _, second in request.times]
-        frame = 1 / (compat.source_fps(strip) or 1.0)  # the map may reach a little beyond the file's end
-        source = strips.identify(strip)
-        session.looking.add(source)
-        if session.link is not None:
-            errands.faces(
-                session.link, source, request.path, min(shown), max(min(shown) + frame, max(shown) - 2 * frame)
-            )
+        look = Look(scene.name, strips.identify(strip), strip.name, request.path)
+        if request.path:
+            shown = [max(second, 0.0) for _, second in request.times]
+            frame = 1 / (compat.source_fps(strip) or 1.0)  # the map may reach a little beyond the file's end
+            look.start_s, look.end_s = min(shown), max(min(shown) + frame, max(shown) - 2 * frame)
+        state.session().look(look)
         return {"FINISHED"}
 
 
@@ -97,9 +95,26 @@ class IMAGINTALK_OT_choose_face(bpy.types.Operator):
             return False
         return True
 
+    def invoke(self, context: Any, event: Any) -> set[str]:
+        """From the menu or F3, which name no face: show who there is."""
+        if self.properties.is_property_set("face"):
+            return self.execute(context)
+        found = state.session().faces.get(strips.source_of(compat.active_strip(scene_of(context))))
+        if found is None or not found.faces:
+            return refused(self, "no faces are known of this strip; press Find Faces first")
+        context.window_manager.popup_menu(_draw_popup, title="Who speaks", icon="USER")
+        return {"INTERFACE"}
+
     def execute(self, context: Any) -> set[str]:
         compat.active_strip(scene_of(context))[strips.FACE] = self.face
         return {"FINISHED"}
+
+
+def _draw_popup(popup: Any, context: Any) -> None:
+    strip = compat.active_strip(scene_of(context))
+    found = state.session().faces.get(strips.source_of(strip))
+    if found is not None:
+        faces.draw_choices(popup.layout, found, strip.get(strips.FACE, -1))
 
 
 _CLASSES = (IMAGINTALK_OT_voice_from_strip, IMAGINTALK_OT_find_faces, IMAGINTALK_OT_choose_face)

@@ -1,15 +1,21 @@
 """Starting, stopping and connecting to the worker, and what it can tell."""
 
-import platform
-import re
 from typing import Any
 
 import bpy
 
 from .. import errands, state
-from ..session import READY_TO_WORK, STOPPING
+from ..diagnostics import diagnostics
+from ..session import NONE, READY_TO_WORK, REFUSED, STARTING, STOPPING
 from ..worker_api import ClientError
 from .common import refused, register_all, unregister_all
+
+_WHY_NOT_START = {
+    STARTING: "It is being started",
+    READY_TO_WORK: "It runs already",
+    STOPPING: "It is being stopped; wait until it is gone",
+    REFUSED: "There is one already, which does not let us in: the panel says why; Connect tries again",
+}
 
 
 class IMAGINTALK_OT_start_worker(bpy.types.Operator):
@@ -20,7 +26,11 @@ class IMAGINTALK_OT_start_worker(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: Any) -> bool:
-        return state.session().worker != READY_TO_WORK
+        worker = state.session().worker
+        if worker != NONE:
+            cls.poll_message_set(_WHY_NOT_START[worker])
+            return False
+        return True
 
     def execute(self, context: Any) -> set[str]:
         try:
@@ -61,25 +71,6 @@ class IMAGINTALK_OT_connect(bpy.types.Operator):
         session.trouble = ""
         state.connect()
         return refused(self, session.trouble) if session.trouble else {"FINISHED"}
-
-
-def diagnostics() -> str:
-    """What one who helps wants to know: no folder of the user's, no token."""
-    session = state.session()
-    hello, status = session.hello, session.status
-    lines = [
-        f"ImaginTalk {state.version()}, Blender {bpy.app.version_string}, {platform.platform()}",
-        f"worker: {session.worker}; trouble: {session.trouble or 'none'}",
-    ]
-    if hello is not None:
-        lines.append(f"version {hello.version}, protocol {hello.protocol}, model {hello.model}, local {hello.local}")
-    if status is not None:
-        lines.append(f"device {status.device}, lanes {', '.join(status.lanes)}, memory {status.memory_bytes >> 20} MB")
-        lines.append("counts " + ", ".join(f"{name} {count}" for name, count in status.counts))
-    states = [dub.state for dub in session.dubs.values()]
-    lines.append("jobs " + (", ".join(f"{name} {states.count(name)}" for name in sorted(set(states))) or "none"))
-    lines += [f"failed: {dub.reason}" for dub in session.dubs.values() if dub.reason]
-    return re.sub(r"(?<!\w)/(?:[^\s/:]+/)+", "", "\n".join(lines))
 
 
 class IMAGINTALK_OT_diagnostics(bpy.types.Operator):

@@ -74,5 +74,5 @@ class Addon:
         raise AssertionError(f"it did not happen in {seconds:g} s: {told}, {words}")
 
     def finish(self, seconds: float = 30.0) -> None:
-        """Until no job is open."""
-        self.beat(lambda: not self.session.wishes and not any(dub.open for dub in self.dubs), seconds)
+        """Until no job is open, and what was inserted can be undone."""
+        self.beat(lambda: not any(dub.open for dub in self.dubs) and not self.session.unsealed, seconds)

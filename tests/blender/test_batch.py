@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -23,6 +24,84 @@ def test_each_selected_strip_gets_its_take(addon: Any, worker: Served, scene: An
     addon.finish()
     assert [span(addon, take) for take in takes_of(addon, scene)] == [span(addon, strip) for strip in made]
     assert _states(scene) == ["done"] * 6
+
+
+def _press(addon: Any, scene: Any, film: Film, count: int = 3) -> None:
+    """Batch Dub, and no beat after it: no strip has been looked at."""
+    choose(addon, scene, *[put(addon, scene, film(f"{n}.mp4"), start=1 + 100 * n) for n in range(count)])
+    bpy.ops.ed.undo_push(message="strips")
+    bpy.ops.imagintalk.batch()
+    bpy.ops.ed.undo_push(message="Batch Dub")  # which a window does by itself
+
+
+def test_a_file_that_is_saved_right_after_the_press_has_all_of_the_batch(
+    addon: Any, worker: Served, scene: Any, film: Film, tmp_path: Path
+) -> None:
+    _press(addon, scene, film)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "film.blend"))
+    bpy.ops.wm.read_homefile(use_empty=True)
+    addon.part("tick").tick()
+    assert addon.dubs == []
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "film.blend"))
+    addon.part("tick").tick()
+    addon.finish()
+    assert _states(bpy.context.scene) == ["done"] * 3
+    assert len(takes_of(addon, bpy.context.scene)) == 3
+
+
+@pytest.mark.parametrize("saved", [False, True], ids=["goes on", "saved at once"])
+def test_undo_right_after_the_press_loses_none_of_the_batch(
+    addon: Any, worker: Served, scene: Any, film: Film, tmp_path: Path, saved: bool
+) -> None:
+    """As of single jobs: what was asked for is cancelled in the list, not by undo."""
+    _press(addon, scene, film)
+    bpy.ops.ed.undo()  # the strips have lost their ids
+    if saved:
+        bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "film.blend"))
+        bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "film.blend"))
+        addon.part("tick").tick()
+    addon.finish()
+    assert _states(bpy.context.scene) == ["done"] * 3
+    assert len(takes_of(addon, bpy.context.scene)) == 3
+
+
+def test_undo_between_a_take_and_its_undo_step_inserts_it_anew(
+    addon: Any, worker: Served, scene: Any, film: Film
+) -> None:
+    scene.imagintalk.settings.takes = 3
+    put(addon, scene, film())
+    bpy.ops.ed.undo_push(message="a strip")
+    bpy.ops.imagintalk.generate()
+    bpy.ops.ed.undo_push(message="Generate Dialogue")
+    addon.beat(lambda: len(takes_of(addon, scene)) == 2)
+    bpy.ops.ed.undo()
+    addon.finish()
+    scene = bpy.context.scene
+    assert sorted(take.seed for take in scene.imagintalk.takes) == [0, 1, 2]
+    assert len(takes_of(addon, scene)) == 3
+
+
+def test_strips_that_wait_to_be_looked_at_can_be_cancelled(addon: Any, worker: Served, scene: Any, film: Film) -> None:
+    _press(addon, scene, film)
+    bpy.ops.imagintalk.cancel_all()
+    addon.finish()
+    assert _states(scene) == ["cancelled"] * 3
+    assert takes_of(addon, scene) == []
+
+
+def test_retry_leaves_cancelled_jobs_alone_and_their_own_button_does_not(
+    addon: Any, worker: Served, scene: Any, film: Film
+) -> None:
+    _press(addon, scene, film, count=2)
+    bpy.ops.imagintalk.cancel(key=addon.dubs[0].key)
+    addon.finish()
+    assert sorted(_states(scene)) == ["cancelled", "done"]
+    assert not bpy.ops.imagintalk.retry.poll()
+    cancelled = next(job.name for job in scene.imagintalk.jobs if job.state == "cancelled")
+    assert bpy.ops.imagintalk.retry_job(key=cancelled) == {"FINISHED"}
+    addon.finish()
+    assert _states(scene) == ["done"] * 2
+    assert not bpy.ops.imagintalk.retry_job.poll()
 
 
 def test_pieces_of_a_split_are_dubbed_each_for_itself(addon: Any, worker: Served, scene: Any, film: Film) -> None:

@@ -131,3 +131,22 @@ def test_undo_gives_an_id_back_to_the_strip_that_was_dubbed(addon: Any, worker: 
     put(addon, bpy.context.scene, film("other.mp4"), start=100).name = "dubbed"
     addon.finish()
     assert [span(addon, take) for take in takes_of(addon, bpy.context.scene)] == [span(addon, strips["renamed"])]
+
+
+def test_undo_gives_an_id_back_to_one_strip_though_two_jobs_know_it(
+    addon: Any, worker: Served, scene: Any, film: Film
+) -> None:
+    """And though another strip shows the same."""
+    path = film("slow.mp4")
+    twin, strip = put(addon, scene, path, start=100), put(addon, scene, path)
+    twin.name, strip.name = "twin", "dubbed"
+    bpy.ops.ed.undo_push(message="named")
+    for _ in range(2):
+        bpy.ops.imagintalk.generate()
+        bpy.ops.ed.undo_push(message="Generate Dialogue")
+    for _ in range(2):
+        bpy.ops.ed.undo()
+    addon.finish()
+    strips = addon.part("compat").strips(bpy.context.scene.sequence_editor)
+    assert "imagintalk_id" in strips["dubbed"] and "imagintalk_id" not in strips["twin"]
+    assert [span(addon, take) for take in takes_of(addon, bpy.context.scene)] == [span(addon, strips["dubbed"])] * 2

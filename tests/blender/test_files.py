@@ -201,6 +201,26 @@ def test_undo_to_before_a_save_finds_the_files_where_they_are_now(
     assert [path.is_file() for path in (*_files(scene), _absolute(take.sound.filepath))] == [True, True]
 
 
+def test_a_save_right_after_such_an_undo_finds_the_files_too(
+    addon: Any, worker: Served, scene: Any, film: Film, tmp_path: Path
+) -> None:
+    _dub(addon, scene, film())
+    bpy.ops.ed.undo_push(message="something else")
+    _save(tmp_path / "else" / "where" / "film.blend")
+    bpy.ops.ed.undo()
+    _save(tmp_path / "film.blend")  # before a beat of the timer
+    scene = bpy.context.scene
+    (take,) = takes_of(addon, scene)
+    assert take.sound is not None
+    assert [path.is_file() for path in (*_files(scene), _absolute(take.sound.filepath))] == [True, True]
+
+
+def test_a_path_from_a_blend_that_is_yet_to_be_saved_stays(addon: Any, scene: Any, tmp_path: Path) -> None:
+    scene.imagintalk.settings.voice_file = "//voice.wav"
+    _save(tmp_path / "film.blend")
+    assert scene.imagintalk.settings.voice_file == "//voice.wav"
+
+
 def test_the_voice_of_a_take_is_found_after_the_file_was_saved(
     addon: Any, worker: Served, scene: Any, film: Film, tmp_path: Path
 ) -> None:

@@ -39,7 +39,7 @@ def test_a_failure_is_told_and_can_be_tried_again(addon: Any, worker: Served, sc
     addon.finish()
     rows = draw_rows(addon, "jobs", bpy.context, scene.imagintalk.jobs)
     assert "refuses.mp4: no face" in rows.shown
-    assert rows.offered == ["imagintalk.retry"]
+    assert rows.offered == ["imagintalk.retry_job"]
     assert "refuses.mp4: no face" in draw(addon, "jobs", bpy.context).shown
 
 
@@ -56,7 +56,19 @@ def test_the_worker_is_seen(addon: Any, worker: Served, scene: Any, film: Film) 
     worker.kill()
     addon.beat(lambda: addon.session.worker == "no worker")
     assert "no worker on this machine" in draw(addon, "worker", bpy.context).shown
-    assert "the worker is gone; its jobs wait" in " ".join(draw(addon, "main", bpy.context).shown)
+    shown = " ".join(draw(addon, "main", bpy.context).shown)
+    assert "the worker is gone" in shown
+    assert "jobs wait" not in shown  # there are none
+
+
+def test_what_jobs_lack_is_told_while_there_are_any(addon: Any, scene: Any, film: Film) -> None:
+    put(addon, scene, film())
+    bpy.ops.imagintalk.generate()
+    addon.beat(lambda: addon.session.last_words)
+    told = "no worker runs on this machine; jobs wait, and go on when there is one"
+    assert told in " ".join(draw(addon, "main", bpy.context).shown)
+    bpy.ops.imagintalk.cancel_all()
+    assert "jobs wait" not in " ".join(draw(addon, "main", bpy.context).shown)
 
 
 def test_a_long_sentence_takes_several_lines_and_loses_no_word(addon: Any) -> None:
@@ -66,4 +78,15 @@ def test_a_long_sentence_takes_several_lines_and_loses_no_word(addon: Any) -> No
     text = " ".join(f"word{n}" for n in range(60))
     addon.part("panels").sentence(layout, text)
     assert " ".join(layout.shown) == text
+    assert max(map(len, layout.shown)) <= 46
+
+
+@pytest.mark.parametrize("first", ["x" * 46, "/folder" * 20])
+def test_a_long_first_word_begins_the_first_line(addon: Any, first: str) -> None:
+    from layouts import Layout
+
+    layout = Layout()
+    addon.part("panels").sentence(layout, f"{first} and more")
+    assert "".join(layout.shown).replace(" ", "") == f"{first}andmore"
+    assert layout.shown[0].startswith(first[:40])
     assert max(map(len, layout.shown)) <= 46

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -79,15 +81,110 @@ def test_what_is_no_movie_is_rendered_in_the_background_and_dubbed(
     assert not clip.exists()
 
 
-def test_a_render_can_be_cancelled(addon: Any, worker: Served, scene: Any, film: Film) -> None:
+def _folders() -> list[Path]:
+    """Of renders, whatever has become of them."""
+    return list(Path(tempfile.gettempdir()).glob("imagintalk-rendered-*"))
+
+
+def _metas(addon: Any, scene: Any, film: Film, count: int) -> list[Any]:
+    made = []
+    for number in range(count):
+        choose(addon, scene, put(addon, scene, film("inner9.mp4", seconds=1.0), channel=2, start=10 + 50 * number))
+        with in_sequencer():
+            bpy.ops.sequencer.meta_make()
+        made.append(addon.part("compat").active_strip(scene))
+    return made
+
+
+def test_strips_are_rendered_one_at_a_time(addon: Any, worker: Served, scene: Any, film: Film) -> None:
+    metas = _metas(addon, scene, film, 3)
+    choose(addon, scene, *metas)
+    bpy.ops.imagintalk.batch()
+    renders, most = addon.part("rendering")._renders, 0
+
+    def done() -> bool:
+        nonlocal most
+        most = max(most, sum(not render.ended for render in renders.values()))
+        return not any(dub.open for dub in addon.dubs)
+
+    addon.beat(done, 90)
+    assert most == 1
+    assert sorted(span(addon, take) for take in takes_of(addon, scene)) == sorted(span(addon, meta) for meta in metas)
+    addon.beat(lambda: not renders)
+    assert _folders() == []
+
+
+@pytest.mark.parametrize("moment", ["at once", "rendering", "rendered"])
+def test_a_render_that_is_cancelled_leaves_nothing(
+    addon: Any, worker: Served, scene: Any, film: Film, moment: str
+) -> None:
     choose(addon, scene, _meta(addon, scene, film))
+    worker.pause()
     bpy.ops.imagintalk.generate()
-    addon.part("tick").tick()
+    addon.beat(_folders)
+    if moment == "rendering":
+        addon.beat(lambda: addon.dubs[0].fraction > 0.1, 60)
+    if moment == "rendered":
+        addon.beat(lambda: addon.dubs[0].state != "rendering", 60)
     bpy.ops.imagintalk.cancel_all()
     assert addon.dubs[0].state == "cancelled"
-    time.sleep(0.5)
-    addon.part("tick").tick()
+    addon.beat(lambda: not _folders())
+    worker.go_on()
+    addon.beat(lambda: addon.session.worker == "ready")
     assert addon.dubs[0].state == "cancelled"
+    assert addon.part("rendering")._renders == {}
+
+
+def test_a_render_ends_with_its_file(addon: Any, worker: Served, scene: Any, film: Film) -> None:
+    choose(addon, scene, _meta(addon, scene, film))
+    bpy.ops.imagintalk.generate()
+    addon.beat(_folders)
+    bpy.ops.wm.read_homefile(use_empty=True)
+    addon.part("tick").tick()
+    assert _folders() == []
+
+
+@pytest.mark.parametrize("moment", ["waiting", "at the worker"])
+def test_a_clip_that_is_gone_after_a_reboot_is_rendered_again(
+    addon: Any, worker: Served, scene: Any, film: Film, tmp_path: Path, moment: str
+) -> None:
+    scene.imagintalk.settings.quality = "BEST"
+    if moment == "waiting":
+        worker.stop()
+    else:  # it comes after another
+        put(addon, scene, film("slow.mp4"), channel=9, start=200)
+        bpy.ops.imagintalk.generate()
+    choose(addon, scene, _meta(addon, scene, film))
+    bpy.ops.imagintalk.generate()
+    dub = addon.dubs[-1]
+    addon.beat(lambda: dub.state == ("waiting" if moment == "waiting" else "queued"), 60)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "film.blend"))
+    bpy.ops.wm.read_homefile(use_empty=True)
+    addon.part("tick").tick()
+    for folder in _folders():
+        shutil.rmtree(folder)
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "film.blend"))
+    addon.part("tick").tick()
+    again = Served(worker.state) if moment == "waiting" else None
+    addon.finish(90)
+    if again is not None:
+        again.stop()
+    scene = bpy.context.scene
+    assert {job.state for job in scene.imagintalk.jobs} == {"done"}
+    assert (10, 34) in [span(addon, take) for take in takes_of(addon, scene)]
+
+
+@pytest.mark.parametrize("make", [_meta, _scene_strip, _images])
+def test_faces_are_found_in_what_is_no_movie(addon: Any, worker: Served, scene: Any, film: Film, make: Any) -> None:
+    strip = make(addon, scene, film)
+    choose(addon, scene, strip)
+    bpy.ops.imagintalk.find_faces()
+    source = strip["imagintalk_id"]
+    assert source in addon.session.looks
+    found = addon.beat(lambda: addon.session.faces.get(source), 60)
+    assert ([face.index for face in found.faces], found.reason) == ([0, 1], "")
+    assert addon.session.looks == {}
+    addon.beat(lambda: not _folders())
 
 
 def test_a_strip_within_a_meta_strip_gets_its_take_beside_it(

@@ -7,6 +7,7 @@ from typing import Any
 
 import bpy
 import pytest
+import soundfile
 from editing import choose, put, takes_of
 from films import Film
 from workers import Served
@@ -89,6 +90,42 @@ def test_no_face_is_told(addon: Any, worker: Served, scene: Any, film: Film) -> 
     assert found.reason == "refuses.mp4: no face"
 
 
+def test_choose_face_from_the_menu_shows_who_there_is(addon: Any, worker: Served, scene: Any, film: Film) -> None:
+    """Without a window Blender calls no `invoke`, and opens no popup."""
+    from layouts import Layout
+
+    strip = put(addon, scene, film())
+    module, layout, told = addon.part("operators.voice_and_face"), Layout(), []
+    properties = type("Properties", (), {"is_property_set": lambda self, name: name in self.given, "given": ()})()
+    opened = []
+    manager = type("Manager", (), {"popup_menu": lambda self, draw, **_: opened.append(draw)})()
+    context = type("Context", (), {"scene": scene, "sequencer_scene": scene, "window_manager": manager})()
+    operator = type("Operator", (), {"report": lambda self, kind, text: told.append(text), "properties": properties})()
+    invoke = module.IMAGINTALK_OT_choose_face.invoke
+    assert invoke(operator, context, None) == {"CANCELLED"}
+    assert told == ["no faces are known of this strip; press Find Faces first"]
+    bpy.ops.imagintalk.find_faces()
+    addon.beat(lambda: addon.session.faces.get(strip["imagintalk_id"]))
+    invoke(operator, context, None)
+    opened.pop()(type("Popup", (), {"layout": layout})(), context)
+    assert layout.offered == ["imagintalk.choose_face"] * 3
+    properties.given, operator.execute = ("face",), lambda context: {"FINISHED"}
+    assert invoke(operator, context, None) == {"FINISHED"}  # as the buttons do, which name a face
+    assert opened == []
+
+
+def test_a_look_for_faces_ends_with_its_connection(addon: Any, worker: Served, scene: Any, film: Film) -> None:
+    from layouts import draw
+
+    put(addon, scene, film())
+    worker.pause()
+    bpy.ops.imagintalk.find_faces()
+    assert "looking for faces" in draw(addon, "voice", bpy.context).shown
+    bpy.ops.imagintalk.connect()
+    assert "looking for faces" not in draw(addon, "voice", bpy.context).shown
+    worker.go_on()
+
+
 @pytest.mark.parametrize(
     ("pattern", "name"),
     [
@@ -124,14 +161,9 @@ def test_no_file_is_ever_replaced(addon: Any, worker: Served, scene: Any, film: 
 
 
 def test_a_take_is_brought_to_its_loudness(addon: Any, worker: Served, scene: Any, film: Film) -> None:
-    import wave
-
-    import numpy as np
-
     settings = scene.imagintalk.settings
     settings.match_loudness, settings.lufs = True, -27.0
     _generate(addon, scene, film)
-    with wave.open(bpy.path.abspath(scene.imagintalk.takes[0].path)) as file:
-        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2") / 32768
-        assert addon.part("loudness").loudness(samples, file.getframerate()) == pytest.approx(-27.0, abs=0.1)
+    samples, rate = soundfile.read(bpy.path.abspath(scene.imagintalk.takes[0].path))
+    assert addon.part("loudness").loudness(samples, rate) == pytest.approx(-27.0, abs=0.1)
     assert len(takes_of(addon, scene)) == 1

@@ -88,6 +88,63 @@ def test_a_worker_that_cannot_be_started_is_told(
     assert words in addon.session.trouble
 
 
+def test_a_worker_that_starts_and_never_answers_is_told(
+    addon: Any, scene: Any, film: Film, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(addon.part("session"), "_ANSWERS_S", 0.3)
+    addon.preferences.auto_start, addon.preferences.python = True, "/bin/true"
+    _generate(addon, scene, film)
+    assert addon.session.worker == "starting"
+    addon.beat(lambda: scene.imagintalk.jobs[0].state == "failed", 5)
+    assert "the worker was started, but does not answer" in scene.imagintalk.jobs[0].reason
+    assert addon.session.worker == "no worker"
+    assert bpy.ops.imagintalk.start_worker.poll()
+
+
+def test_start_is_offered_where_it_does_something(
+    addon: Any, worker: Served, scene: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not bpy.ops.imagintalk.start_worker.poll()
+    worker.pause()
+    bpy.ops.imagintalk.stop_worker()
+    assert addon.session.worker == "stopping"
+    assert not bpy.ops.imagintalk.start_worker.poll()
+    worker.go_on()
+    addon.beat(lambda: addon.session.worker == "no worker")
+    assert bpy.ops.imagintalk.start_worker.poll()
+    monkeypatch.setattr(addon.part("carried.client"), "PROTOCOL", 999)
+    again = Served(worker.state)
+    bpy.ops.imagintalk.connect()
+    addon.beat(lambda: addon.session.worker == "refused")
+    assert not bpy.ops.imagintalk.start_worker.poll()
+    again.stop()
+
+
+@pytest.mark.parametrize("closed", [False, True], ids=["Blender stays open", "and is closed meanwhile"])
+def test_a_job_that_was_cancelled_without_a_worker_does_not_run_when_it_comes_back(
+    addon: Any, worker: Served, scene: Any, film: Film, tmp_path: Path, closed: bool
+) -> None:
+    scene.imagintalk.settings.quality = "BEST"
+    _generate(addon, scene, film, "slow.mp4")
+    addon.beat(lambda: addon.dubs[0].state == "running")
+    number = addon.dubs[0].number
+    worker.kill()
+    addon.beat(lambda: addon.session.worker == "no worker")
+    bpy.ops.imagintalk.cancel_all()
+    if closed:
+        bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "film.blend"))
+        bpy.ops.wm.read_homefile(use_empty=True)
+        addon.part("tick").tick()
+        addon.session.recalls.clear()  # as in a Blender that was started anew
+        bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "film.blend"))
+    again = Served(worker.state)
+    addon.beat(lambda: addon.session.worker == "ready")
+    client, _ = addon.session.link.client(5.0)
+    addon.beat(lambda: client.job(number).state == "cancelled", 2)
+    addon.beat(lambda: addon.dubs[0].number is None)  # and it is not told for ever
+    again.stop()
+
+
 @pytest.mark.parametrize("moment", ["before", "sending", "queued", "running", "done"])
 def test_a_worker_killed_at_any_stage_is_noticed_and_its_jobs_go_on_with_the_next(
     addon: Any, worker: Served, scene: Any, film: Film, tmp_path: Path, moment: str
@@ -112,7 +169,7 @@ def test_a_worker_killed_at_any_stage_is_noticed_and_its_jobs_go_on_with_the_nex
     addon.beat(lambda: addon.session.worker == "no worker", 3)
     assert time.monotonic() - killed < 2
     if any(dub.open for dub in addon.dubs):
-        assert "its jobs wait, and go on" in addon.session.trouble
+        assert "jobs wait, and go on" in addon.session.lack
     again = Served(tmp_path / "worker")
     addon.finish()
     again.stop()
@@ -152,7 +209,7 @@ def test_a_wrong_token_is_told(addon: Any, worker: Served, scene: Any, film: Fil
     bpy.ops.imagintalk.connect()
     addon.beat(lambda: addon.session.last_words)
     _generate(addon, scene, film)
-    addon.beat(lambda: "is the token that of this worker?" in addon.session.trouble)
+    assert "is the token that of this worker?" in addon.session.lack
     assert scene.imagintalk.jobs[0].state == "waiting"  # until the token is right, or the job is cancelled
 
 
@@ -203,7 +260,7 @@ def test_diagnostics_tell_what_helps_and_no_secret(addon: Any, worker: Served, s
     _generate(addon, scene, film, "refuses.mp4")
     addon.finish()
     addon.beat(lambda: addon.session.status is not None)
-    told = addon.part("operators.worker").diagnostics()
+    told = addon.part("diagnostics").diagnostics()
     assert "failed: refuses.mp4: no face" in told
     assert "worker: ready" in told
     assert addon.part("carried.address").Address.of_state(worker.state).token not in told
@@ -212,6 +269,39 @@ def test_diagnostics_tell_what_helps_and_no_secret(addon: Any, worker: Served, s
     bpy.ops.imagintalk.batch()
     path.unlink()
     addon.finish()
-    told = addon.part("operators.worker").diagnostics()
+    told = addon.part("diagnostics").diagnostics()
     assert "failed: gone.mp4: the strip's file is gone" in told
     assert str(path.parent) not in told
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/home/some one/my films/{}",
+        "//takes of mine/{}",
+        "~/films of mine/{}",
+        r"C:\Users\Some One\films\{}",
+        r"\\server\share\my films\{}",
+    ],
+)
+def test_diagnostics_hold_no_folder(addon: Any, scene: Any, path: str) -> None:
+    addon.session.trouble = f"{path.format('film.mp4')}: gone; {path.format('b.wav')}"
+    told = addon.part("diagnostics").diagnostics()
+    assert "film.mp4: gone" in told
+    assert "b.wav" in told
+    for part in ("home", "some one", "Some One", "films", "mine", "Users", "share", "takes"):
+        assert part not in told
+
+
+def test_diagnostics_hold_no_folder_of_a_job_whatever_its_name(
+    addon: Any, worker: Served, scene: Any, film: Film, tmp_path: Path
+) -> None:
+    odd = tmp_path / "odd: one; of mine"
+    odd.mkdir()
+    put(addon, scene, film("refuses.mp4").rename(odd / "refuses.mp4"))
+    bpy.ops.imagintalk.generate()
+    addon.finish()
+    addon.session.trouble = f"{odd}: cannot be written to, {odd / 'refuses.mp4'} neither"
+    told = addon.part("diagnostics").diagnostics()
+    assert "of mine" not in told
+    assert "refuses.mp4 neither" in told

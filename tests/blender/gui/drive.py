@@ -1,8 +1,8 @@
 """Drives the extension in a real Blender window: python tests/blender/gui/drive.py [--only 4.3]
 
 Makes a room with Debian's Blender for each version (root, debootstrap; minutes the first time), opens the Video Editing
-workspace with two drawn clips, presses Generate Dialogue in the sidebar, takes screenshots, and prints how long the
-main thread was away at most.
+workspace with two drawn clips, presses Generate Dialogue in the sidebar, takes screenshots, has Blender render while a
+take is made, and prints how long the main thread was away at most.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ def report(told: dict[str, Any]) -> None:
         f" {without['longest_ms']} ms without a job and the same redraws, {during['longest_ms']} ms while one ran,"
         f" {end['longest_ms']} ms as its take appeared. Of that the extension: its timer {during['own_ms']} ms while"
         f" the job ran and {end['own_ms']} ms as the take appeared, the press of the button {during['press_ms']} ms."
+        f" A take that was ready {told['ready_s']} s before the end of a render appeared after it."
     )
 
 
@@ -125,6 +126,20 @@ def play(version: str, screen: Screen, settles_s: float, images: Path) -> dict[s
         told = _wait(screen, blender, lambda told: told.get("done"))
         time.sleep(2)
         shutil.copy(screen.shoot("after.png"), images / f"blender-{version}-after.png")
+        (screen.shared / "panels").touch()
+        x, y, wide, high = _wait(screen, blender, lambda told: told.get("timeline"))["timeline"]
+        screen.point(x + wide // 4, HIGH - (y + high) + high // 4)  # where no tooltip opens
+        time.sleep(settles_s)
+        shutil.copy(screen.shoot("panels.png"), images / f"blender-{version}-panels.png")
+        (screen.shared / "search").touch()
+        _wait(screen, blender, lambda told: told.get("searches"))
+        time.sleep(3)
+        screen.write("imagintalk")
+        time.sleep(3)
+        shutil.copy(screen.shoot("search.png"), images / f"blender-{version}-search.png")
+        screen.key("Escape")
+        (screen.shared / "render").touch()
+        told = _wait(screen, blender, lambda told: "ready_s" in told)
         (screen.shared / "enough").touch()
         blender.wait(20)
         return told

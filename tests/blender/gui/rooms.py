@@ -88,6 +88,14 @@ class Screen:
         """Pixels from the upper left corner."""
         self.run("xdotool", "mousemove", str(x), str(y), "sleep", "0.3", "click", "1")
 
+    def key(self, name: str) -> None:
+        """Press a key, by its name in X."""
+        self.run("xdotool", "key", name)
+
+    def write(self, text: str) -> None:
+        """Type it, slowly enough for a search that begins anew with every letter."""
+        self.run("xdotool", "type", "--delay", "300", text)
+
     def close(self) -> None:
         self._server.terminate()
         self._server.wait(20)

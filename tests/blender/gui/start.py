@@ -130,10 +130,76 @@ def scenario() -> Iterator[float]:
     while dub.open:
         tell(fraction=dub.fraction)
         yield _STEP_S
-    tell(takes=len(list(part("strips").takes_in(_scene()))), done=True)
-    while not (FOLDER / "enough").exists():
-        yield 0.2
+    tell(takes=_takes(), done=True)
+    yield from _told_to("panels")
+    _open_panels(area)
+    yield 1.0
+    area = next(area for area in bpy.context.window_manager.windows[0].screen.areas if area.type == "SEQUENCE_EDITOR")
+    timeline = next(region for region in area.regions if region.type == "WINDOW")
+    tell(timeline=[timeline.x, timeline.y, timeline.width, timeline.height])
+    yield from _told_to("search")
+    with bpy.context.temp_override(window=bpy.context.window_manager.windows[0], area=area, region=timeline):
+        bpy.ops.wm.search_menu("INVOKE_DEFAULT")  # what F3 does
+    tell(searches=True)
+    yield from _told_to("render")
+    yield from _render_meanwhile()
+    yield from _told_to("enough")
     bpy.ops.wm.quit_blender()
+
+
+def _told_to(name: str) -> Iterator[float]:
+    """Until whoever looks is ready for what follows."""
+    while not (FOLDER / name).exists():
+        yield 0.2
+
+
+def _takes() -> int:
+    return len(list(part("strips").takes_in(_scene())))
+
+
+def _open_panels(area: Any) -> None:
+    """Fill the window with the timeline, and have voice, worker and settings open in its sidebar in place of the lists.
+
+    No script can open a panel; but a panel that was never seen is as its class says.
+    """
+    panels = part("panels")
+    for name in ("jobs", "takes", "voice", "worker", "settings"):
+        panel = getattr(panels, f"IMAGINTALK_PT_{name}")
+        if name not in ("jobs", "takes"):
+            bpy.utils.register_class(type(f"IMAGINTALK_PT_{name}_open", (panel,), {"bl_options": set()}))
+        panel.poll = classmethod(lambda cls, context: cls.__name__.endswith("_open"))
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    with bpy.context.temp_override(window=bpy.context.window_manager.windows[0], area=area, region=region):
+        bpy.ops.screen.screen_full_area()
+
+
+def _render_meanwhile() -> Iterator[float]:
+    """Render the timeline as a user does, while a take becomes ready; it must not be inserted before the end."""
+    session, scene, before = part("state").session(), _scene(), _takes()
+    bpy.context.preferences.view.render_display_type = "NONE"
+    scene.render.filepath, scene.frame_end = str(FOLDER / "tmp" / "rendered-"), scene.frame_end + 60
+    window = bpy.context.window_manager.windows[0]
+    with bpy.context.temp_override(window=window):
+        bpy.ops.imagintalk.generate()
+    dub = list(session.dubs.values())[-1]
+    while dub.fraction < 0.8:
+        yield _STEP_S
+    with bpy.context.temp_override(window=window):
+        bpy.ops.render.render("INVOKE_DEFAULT", animation=True, scene=scene.name)
+    while not bpy.app.is_job_running("RENDER"):
+        yield _STEP_S
+    ready_at = ended_at = None
+    while dub.open:
+        if not bpy.app.is_job_running("RENDER"):
+            ended_at = ended_at or time.monotonic()
+        elif dub.state == "ready":
+            ready_at = ready_at or time.monotonic()
+        yield _STEP_S
+        if bpy.app.is_job_running("RENDER") and _takes() > before:
+            raise RuntimeError("a take was inserted while Blender rendered")
+    if ready_at is None or ended_at is None:
+        raise RuntimeError("the render ended before the take was ready, so that nothing was tested")
+    tell(ready_s=round(ended_at - ready_at, 1))
 
 
 def _scene() -> Any:
