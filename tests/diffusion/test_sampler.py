@@ -317,7 +317,7 @@ def test_overlap_as_long_as_the_window_is_refused() -> None:
         list(window_ranges(100, 20, 20, 50))
 
 
-def test_finer_groups_take_the_code_of_least_expected_error() -> None:
+def test_with_codebooks_a_code_is_that_of_least_expected_error() -> None:
     # Two likely entries on either side of an unlikely one in the middle, which errs least against both.
     books = torch.zeros(3, SIZE, 1)
     books[:, :, 0] = torch.tensor([-1.0, 1.0, 0.0, 5.0, 6.0, 7.0, 8.0, 9.0])
@@ -329,10 +329,6 @@ def test_finer_groups_take_the_code_of_least_expected_error() -> None:
         ]
 
     options = SamplerOptions(steps=6, level_groups=(1, 2))
-    takes = [sample(score, blank(1), SIZE, generators_of([seed]), options, codebooks=books) for seed in (1, 2)]
-    for codes in takes:
-        assert (codes[:, 1:] == 2).all()
-        assert not (codes[:, 0] == 2).all()
-    assert (takes[0][:, 0] != takes[1][:, 0]).any(), "the first group is drawn, so that takes differ"
+    assert (sample(score, blank(1), SIZE, generators_of([1]), options, codebooks=books) == 2).all()
     drawn = sample(score, blank(1), SIZE, generators_of([1]), options)
-    assert not (drawn[:, 1:] == 2).all()
+    assert (drawn == 2).double().mean() < 0.2
