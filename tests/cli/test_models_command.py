@@ -76,7 +76,7 @@ def test_verify_finds_every_changed_file(
     tiny_model: Path, tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["models", "verify", str(tiny_model)]) == 0
-    assert capsys.readouterr().out.count("is whole") == 5
+    assert capsys.readouterr().out.count("is whole") == 6
     copy = tmp_path / "copy"
     shutil.copytree(tiny_model, copy)
     assert main(["models", "import", str(copy), "--as", "mine"]) == 0

@@ -127,7 +127,7 @@ def test_a_model_is_pulled_by_its_address(home: Path, served: Web, tiny_model: P
     assert folder == user_models() / "mine" == find_model("mine")
     store = ModelStore(folder)
     assert store.sha256 == sha256 and store.name == "mine" and store.source == f"{address}/{MODEL_FILE}"
-    assert len(list(store.checked_files())) == 5
+    assert len(list(store.checked_files())) == 6
     with pytest.raises(WeightsError, match="mine: this very model is there already"):
         pull_model(f"{address}/{MODEL_FILE}", "mine", None, quiet)
     with pytest.raises(WeightsError, match=f"expected a model with SHA-256 00, got {sha256}"):
@@ -169,9 +169,9 @@ def test_a_model_folder_is_imported_once_it_is_found_whole(home: Path, tiny_mode
     folder = import_model(source, "mine", quiet)
     store = ModelStore(folder)
     assert store.source == "by hand" and "voices.json" in store.checksums
-    assert sum(1 for _ in store.checked_files()) == 6
+    assert sum(1 for _ in store.checked_files()) == 7
     (source / "voices.json").write_text("[1]", encoding="utf-8")
-    assert sum(1 for _ in store.checked_files()) == 6  # it is a copy
+    assert sum(1 for _ in store.checked_files()) == 7  # it is a copy
     part = next(source.glob("style-*"))
     part.write_bytes(part.read_bytes()[:-1] + b"?")
     with pytest.raises(WeightsError, match="style-.*expected SHA-256"):

@@ -19,6 +19,7 @@ def content(similarity: float, probability: float, masked: float = 0.0) -> Conte
         ids,
         probability * level,
         np.eye(1, dtype=np.float32)[ids],
+        np.zeros((100, 4), np.float32),
     )
 
 
