@@ -140,7 +140,7 @@ def test_a_job_that_was_cancelled_without_a_worker_does_not_run_when_it_comes_ba
     again = Served(worker.state)
     addon.beat(lambda: addon.session.worker == "ready")
     client, _ = addon.session.link.client(5.0)
-    addon.beat(lambda: client.job(number).state == "cancelled", 2)
+    addon.beat(lambda: client.job(number).state == "cancelled")
     addon.beat(lambda: addon.dubs[0].number is None)  # and it is not told for ever
     again.stop()
 

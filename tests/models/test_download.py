@@ -143,7 +143,7 @@ def test_who_watches_may_stop_it_and_it_goes_on(served: Web, tmp_path: Path) -> 
 
 def test_ctrl_c_keeps_the_part(served: Web, tmp_path: Path) -> None:
     """In a process of its own."""
-    served.files, served.pause_s = {"file": CONTENT}, 0.05
+    served.files, served.pause_s = {"file": CONTENT}, 0.2
     code = "import sys; from imagintalk.download import download; from pathlib import Path\n"
     code += "download(sys.argv[1], Path(sys.argv[2]), sys.argv[3], lambda done: None)"
     path, part = tmp_path / "file", tmp_path / "file.part"
