@@ -177,7 +177,7 @@ def _render_meanwhile() -> Iterator[float]:
     """Render the timeline as a user does, while a take becomes ready; it must not be inserted before the end."""
     session, scene, before = part("state").session(), _scene(), _takes()
     bpy.context.preferences.view.render_display_type = "NONE"
-    scene.render.filepath, scene.frame_end = str(FOLDER / "tmp" / "rendered-"), scene.frame_end + 60
+    scene.render.filepath, scene.frame_end = str(FOLDER / "tmp" / "rendered-"), scene.frame_end + 400
     window = bpy.context.window_manager.windows[0]
     with bpy.context.temp_override(window=window):
         bpy.ops.imagintalk.generate()
