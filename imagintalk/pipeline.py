@@ -19,14 +19,14 @@ from imagintalk.dubbing.lips import hidden_of, read_lips
 from imagintalk.dubbing.options import DubOptions
 from imagintalk.dubbing.parts import Parts
 from imagintalk.dubbing.prompt import voice_prompt
-from imagintalk.dubbing.speech import conditions_of, imagine, sound_of
+from imagintalk.dubbing.speech import all_masked, conditions_of, imagine, sound_of
 from imagintalk.errors import ClipError, OptionError
 from imagintalk.face.read import face_warnings, read_face
 from imagintalk.face.smoothing import emotion_track as track_of_face
 from imagintalk.media.probe import probe
 from imagintalk.media.times import clip_duration
 from imagintalk.models import DEFAULT_MODEL, ModelStore, find_model
-from imagintalk.rates import TOKENS_PER_VIDEO_FRAME, VIDEO_FPS, exact_ratio
+from imagintalk.rates import TOKENS_PER_VIDEO_FRAME, VIDEO_FPS
 from imagintalk.style.emotion import AUTO, EmotionKey, emotion_track
 from imagintalk.style.voices import resolve_voice
 from imagintalk.types import Clip, DubResult, FaceCrops, Notify, Style, Take, VoicePrompt
@@ -108,7 +108,7 @@ class Pipeline:
         with clock.stage(LIPS) as report:
             content, c_lip = read_lips(crops.mouth, parts, options.detector(config), report)
         with clock.stage(SPEECH) as report:
-            start = self._all_masked(len(crops.mouth))
+            start = all_masked(config.codec, len(content.ids))
             codes = imagine(parts, conditions_of(parts, c_lip, style), start, options.seeds, sampler, guidance, report)
         with clock.stage(SOUND) as report:
             takes = self._takes(codes, options.seeds, crops.duration_s, report)
@@ -173,11 +173,6 @@ class Pipeline:
         if options.reads_emotion:
             shown = track_of_face(crops.expression, crops.expression_frames, frames50)
         return Style(c_id, emotion_track(options.emotion_keys, frames50, shown), prompt)
-
-    def _all_masked(self, video_frames: int) -> torch.Tensor:
-        codec = self.parts.config.codec
-        frames = exact_ratio(video_frames * codec.frame_rate, VIDEO_FPS)
-        return torch.full((codec.levels, frames), codec.codebook_size)
 
     def _takes(
         self, codes: torch.Tensor, seeds: list[int], duration: Fraction, report: Callable[[float], None]

@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from imagintalk.adapting.clips import HeardClip
 from imagintalk.config import LipsConfig
+from imagintalk.device import half_pays
 from imagintalk.lip.aligner import LipAligner
 from imagintalk.lip.crop import centre_crop, random_crop
 from imagintalk.lip.loss import UNLABELLED, token_loss, word_loss
@@ -146,8 +147,7 @@ class _Fit:
         seen = [clip.crops[int(self.rng.integers(len(clip.crops)))] for clip in chosen]
         lengths = torch.tensor([len(features) for features in seen], device=self.device)
         lengths50 = lengths * TOKENS_PER_VIDEO_FRAME
-        # Where the CPU multiplies bfloat16 itself it is faster, and the optimizer's sums stay in float32.
-        half = self.device.type == "cpu" and bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+        half = half_pays(self.device)  # the optimizer's sums stay in float32
         with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
             aligned = self.own.align(nn.utils.rnn.pad_sequence(seen, batch_first=True), lengths)
             spoken = None if self.head is None else self.head(aligned.features)

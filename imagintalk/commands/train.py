@@ -49,48 +49,24 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train one stage. Raises DataError, WeightsError, ConfigError, OptionError."""
-    if args.stage in EARS:
-        return _train_ear(args)
     from imagintalk.config import load_config
     from imagintalk.console import progress_bar
-    from imagintalk.training.stages import TrainOptions, train
+    from imagintalk.training.ears import train_ear
+    from imagintalk.training.options import TrainOptions
+    from imagintalk.training.stages import PartOptions, train
 
-    config = load_config(args.config)
-    model = args.model or Path("models") / config.name
-    options = TrainOptions(
-        config,
-        args.cache,
-        args.runs,
-        model,
-        steps=args.steps,
-        seed=args.seed,
-        device=args.device,
-        precision=args.precision,
-        start_from=args.start_from,
-        published=args.published,
-    )
-    with progress_bar() as notify:
-        facts = train(args.stage, options, notify)
-    print(f"{args.stage}: stored in {model}; " + ", ".join(f"{k} {v}" for k, v in facts.items() if k != "recipe"))
-    return 0
-
-
-def _train_ear(args: argparse.Namespace) -> int:
-    from imagintalk.console import progress_bar
-    from imagintalk.training.ears import EarOptions, train_ear
-
-    folder = args.model or Path("models") / "ears"
-    options = EarOptions(
-        args.cache,
-        args.runs,
-        folder,
-        steps=args.steps,
-        seed=args.seed,
-        device=args.device,
-        precision=args.precision,
-        start_from=args.start_from,
-    )
-    with progress_bar() as notify:
-        facts = train_ear(args.stage, options, notify)
-    print(f"{args.stage}: stored in {folder}; " + ", ".join(f"{name} {value}" for name, value in facts.items()))
+    asked = {
+        name: getattr(args, name) for name in ("cache", "runs", "steps", "seed", "device", "precision", "start_from")
+    }
+    if args.stage in EARS:
+        folder = args.model or Path("models") / "ears"
+        with progress_bar() as notify:
+            facts = train_ear(args.stage, TrainOptions(folder=folder, **asked), notify)
+    else:
+        config = load_config(args.config)
+        folder = args.model or Path("models") / config.name
+        options = PartOptions(folder=folder, config=config, published=args.published, **asked)
+        with progress_bar() as notify:
+            facts = train(args.stage, options, notify)
+    print(f"{args.stage}: stored in {folder}; " + ", ".join(f"{k} {v}" for k, v in facts.items() if k != "recipe"))
     return 0

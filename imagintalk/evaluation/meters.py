@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ from imagintalk.evaluation.recognisers import GRAMMAR, SLOTS, WHISPER, can_hear
 from imagintalk.evaluation.words import WordErrors, word_errors
 from imagintalk.rates import EAR_SAMPLE_RATE
 from imagintalk.style.speaker import SpeakerEncoder
+
+logging.getLogger("mel_cepstral_distance").setLevel(logging.ERROR)  # it advises another window at each call
 
 LOWEST_PESQ = 1.0
 

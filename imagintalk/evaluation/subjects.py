@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import soxr
 import torch
 from numpy.typing import NDArray
 
 from imagintalk.data.recording import Recording
 from imagintalk.dubbing.options import DubOptions
-from imagintalk.dubbing.speech import conditions_of, fit_length, imagine, sound_of
+from imagintalk.dubbing.speech import all_masked, conditions_of, fit_length, imagine, sound_of
 from imagintalk.evaluation.comparison import true_sound
 from imagintalk.media.probe import probe
 from imagintalk.pipeline import Pipeline
-from imagintalk.rates import EAR_SAMPLE_RATE, SAMPLE_RATE, SAMPLES_PER_TOKEN
+from imagintalk.rates import SAMPLE_RATE, SAMPLES_PER_TOKEN
 from imagintalk.refine.content import content_states
 from imagintalk.style.emotion import emotion_track
+from imagintalk.tokens.tokenizer import tokens_of
 from imagintalk.types import Clip, Emotion, Speech, Style
 
 
@@ -49,16 +49,14 @@ class Subjects:
     def _speak_tokens(self, recording: Recording) -> Speech:
         parts, options = self.pipeline.parts, DubOptions()
         samples = true_sound(recording)
-        heard = soxr.resample(samples, SAMPLE_RATE, EAR_SAMPLE_RATE)
-        ids = torch.from_numpy(parts.tokenizer.encode(heard))[None].to(parts.device)
         frames = -(-len(samples) // SAMPLES_PER_TOKEN)
-        ids = torch.nn.functional.pad(ids[:, :frames], (0, max(0, frames - ids.shape[1])), value=int(ids[0, -1]))
+        ids = torch.from_numpy(tokens_of(parts.tokenizer, samples, frames))[None].to(parts.device)
         with torch.inference_mode():
             lengths = torch.tensor([frames], device=parts.device)
             c_lip = content_states(parts.language, ids, lengths, parts.config.lips.token_width)
         voice = parts.speaker.embed(samples, SAMPLE_RATE)
         style = Style(voice, emotion_track([(0.0, "neutral", 1.0)], frames, None))
-        start = torch.full((parts.config.codec.levels, frames), parts.config.codec.codebook_size)
+        start = all_masked(parts.config.codec, frames)
         sampler, guidance = options.sampler_options(parts.config), options.guidance_weights(parts.config)
         codes = imagine(parts, conditions_of(parts, c_lip, style), start, [0], sampler, guidance, lambda share: None)
         return sound_of(parts, codes[0], probe(recording.path).duration_s)

@@ -50,7 +50,7 @@ class DataShare(Experiment):
         )
         torch.manual_seed(lab.seed)  # initial weights
         stage = LipsStage(
-            lab.parts.config, examples, TokenTable(examples, lab.tokenizer), lab.tokenizer.centroids, recipe
+            lab.parts.config, examples, TokenTable(examples, lab.parts.tokenizer), lab.parts.tokenizer.centroids, recipe
         )
         trained = len(of_split(examples, "train"))
         folder = lab.places.cache / "experiments" / f"data-{lab.seed}-{steps}-{trained}-{clips}"

@@ -75,7 +75,7 @@ class DetectorSweep(Experiment):
         if key not in spoken:
             spoken[key] = lab.ears.wer(recording.text, lab.speak(content, lab.style(clip)))
         true = lab.true_tokens(recording, len(content.ids))
-        table = lab.keep("likeness", "", lambda: similarity_table(lab.tokenizer.centroids).numpy())
+        table = lab.keep("likeness", "", lambda: similarity_table(lab.parts.tokenizer.centroids).numpy())
         return {"WER": spoken[key], **drift(content, true, table)}
 
     def report(self, rows: Sequence[Row]) -> Report:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -66,7 +65,6 @@ class Ears:
 
     def mcd(self, true: Sound, made: Sound) -> float:
         """Mel-cepstral distance in dB."""
-        logging.getLogger("mel_cepstral_distance").setLevel(logging.ERROR)  # it advises another window at each call
         return cepstral_distance(true, made, SAMPLE_RATE)
 
     def dnsmos(self, sound: Sound) -> float:

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import soxr
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -23,7 +21,7 @@ from imagintalk.data.splits import Split
 from imagintalk.dubbing.lips import align_lips, content_of, hidden_of
 from imagintalk.dubbing.options import DubOptions
 from imagintalk.dubbing.parts import Parts
-from imagintalk.dubbing.speech import conditions_of, imagine, sound_of
+from imagintalk.dubbing.speech import all_masked, conditions_of, imagine, sound_of
 from imagintalk.errors import DataError
 from imagintalk.evaluation.comparison import true_sound
 from imagintalk.evaluation.subset import evenly
@@ -33,11 +31,10 @@ from imagintalk.face.smoothing import emotion_track as track_of_face
 from imagintalk.lip.aligner import Alignment
 from imagintalk.media.probe import probe
 from imagintalk.pipeline import IDENTITY_FACES, Pipeline
-from imagintalk.rates import EAR_SAMPLE_RATE, SAMPLE_RATE, TOKEN_HZ, TOKENS_PER_VIDEO_FRAME, exact_ratio
+from imagintalk.rates import TOKENS_PER_VIDEO_FRAME
 from imagintalk.refine.language import ROUNDS
 from imagintalk.style.emotion import AUTO, EmotionKey, emotion_track
-from imagintalk.tokens.build import build_tokenizer
-from imagintalk.tokens.tokenizer import Tokenizer
+from imagintalk.tokens.tokenizer import tokens_of
 from imagintalk.types import Clip, ContentTokens, FaceCrops, Style
 
 TALKER = "s1"
@@ -80,22 +77,13 @@ class Lab:
             raise DataError(f"{grid}: expected clips of the talker {talker} in the {split} split, found none")
         return evenly(found, count)
 
-    @cached_property
-    def tokenizer(self) -> Tokenizer:
-        """Sound to content tokens, as the model was trained with."""
-        tokenizer = build_tokenizer(self.parts.config.tokens)
-        self.pipeline.store.load_part("tokens", tokenizer)
-        return tokenizer
-
     def sound(self, recording: Recording) -> Sound:
         """The recording's own."""
         return self.keep("sound", recording.path, lambda: true_sound(recording))
 
     def true_tokens(self, recording: Recording, frames: int) -> NDArray[np.int64]:
         """(frames,) ids at 50 Hz that the recording's sound has; the last one is held where it ends early."""
-        heard = soxr.resample(self.sound(recording), SAMPLE_RATE, EAR_SAMPLE_RATE)
-        ids = self.tokenizer.encode(heard)[:frames]
-        return np.pad(ids, (0, frames - len(ids)), mode="edge")
+        return tokens_of(self.parts.tokenizer, self.sound(recording), frames)
 
     def face(self, clip: Path) -> FaceCrops:
         """What the model sees. Raises ClipError, FaceError."""
@@ -127,16 +115,9 @@ class Lab:
         shown = track_of_face(crops.expression, crops.expression_frames, frames50)
         return Style(voice, emotion_track(emotions, frames50, shown), prompt)
 
-    def speak(
-        self,
-        content: ContentTokens,
-        style: Style,
-        guidance: Guidance | None = None,
-        sampler: str | None = None,
-        steps: int | None = None,
-    ) -> Sound:
+    def speak(self, content: ContentTokens, style: Style, guidance: Guidance | None = None) -> Sound:
         """A dub, as long as the content; where nothing is said, as the config has it for a plain dub."""
-        return self.sound_of_codes(self.codes(content, style, guidance, sampler, steps))
+        return self.sound_of_codes(self.codes(content, style, guidance))
 
     def codes(
         self,
@@ -148,8 +129,7 @@ class Lab:
     ) -> Tensor:
         """(levels, frames) int64 of `speak`."""
         config, options = self.parts.config, DubOptions(sampler=sampler, steps=steps)
-        frames = exact_ratio(len(content.ids) * config.codec.frame_rate, TOKEN_HZ)
-        start = torch.full((config.codec.levels, frames), config.codec.codebook_size)
+        start = all_masked(config.codec, len(content.ids))
         conditions = conditions_of(self.parts, hidden_of(self.parts, content), style)
         weights = guidance or options.guidance_weights(config, known_voice=self.parts.talker is not None)
         sampling = options.sampler_options(config)

@@ -81,12 +81,20 @@ def load_presets(folder: Path) -> dict[str, Preset]:
 
 def speech_seconds(samples: Vector) -> float:
     """Seconds of (N,) 16 kHz samples in 20 ms frames above −60 dB and within 35 dB of the loudest frame."""
-    frames = samples[: len(samples) // _FRAME * _FRAME].reshape(-1, _FRAME)
-    if not len(frames):
-        return 0.0
-    level = 10 * np.log10(np.mean(frames.astype(np.float64) ** 2, axis=1) + 1e-12)
-    heard = (level > _SILENCE_DB) & (level > level.max() + _BELOW_PEAK_DB)
-    return float(heard.sum()) * _FRAME / EAR_SAMPLE_RATE
+    power = frame_power(samples, _FRAME)
+    return float(is_speech(power).sum()) * _FRAME / EAR_SAMPLE_RATE
+
+
+def frame_power(samples: Vector, frame: int) -> NDArray[np.float64]:
+    """(N // frame,) mean square of each frame of (N,) samples."""
+    frames = samples[: len(samples) // frame * frame].reshape(-1, frame)
+    return np.square(frames.astype(np.float64)).mean(axis=1)
+
+
+def is_speech(power: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which frames, by their power, are above −60 dB and within 35 dB of the loudest."""
+    level = 10 * np.log10(power + 1e-12)
+    return (level > _SILENCE_DB) & (level > level.max(initial=-np.inf) + _BELOW_PEAK_DB)
 
 
 def voice_of_recording(path: Path, embed: Embed) -> Vector:

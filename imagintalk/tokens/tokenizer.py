@@ -10,11 +10,12 @@ from fractions import Fraction
 from typing import Protocol
 
 import numpy as np
+import soxr
 import torch
 from numpy.typing import NDArray
 
 from imagintalk.errors import DataError
-from imagintalk.rates import EAR_SAMPLE_RATE, TOKEN_HZ, exact_ratio
+from imagintalk.rates import EAR_SAMPLE_RATE, SAMPLE_RATE, TOKEN_HZ, exact_ratio
 
 EAR_SAMPLES_PER_TOKEN: int = exact_ratio(EAR_SAMPLE_RATE, TOKEN_HZ)
 
@@ -52,6 +53,17 @@ class FrameFeatures(Protocol):
 def frame_count(samples: int) -> int:
     """Token frames of so many samples at 16 kHz: round(seconds * 50), half to even."""
     return round(Fraction(samples, EAR_SAMPLES_PER_TOKEN))
+
+
+def tokens_of(tokenizer: Tokenizer, samples: NDArray[np.float32], frames: int) -> NDArray[np.int64]:
+    """(frames,) token ids, 50 Hz, of (N,) samples at 24 kHz; the last one is held where the sound ends early.
+
+    Raises DataError, also when there is no whole frame.
+    """
+    ids = tokenizer.encode(soxr.resample(samples, SAMPLE_RATE, EAR_SAMPLE_RATE))[:frames]
+    if not len(ids):
+        raise DataError(f"sound: expected a token frame or more at {TOKEN_HZ} Hz, got {len(samples)} samples")
+    return np.pad(ids, (0, frames - len(ids)), mode="edge")
 
 
 def checked_samples(samples: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,8 @@ from imagintalk.models import ModelStore, find_model
 from imagintalk.training.code_table import CodeTable
 from imagintalk.training.emotion_stage import RECIPE as EMOTION_RECIPE
 from imagintalk.training.emotion_stage import EmotionStage
-from imagintalk.training.loop import Run, RunOptions
+from imagintalk.training.loop import Run
+from imagintalk.training.options import TrainOptions
 from imagintalk.training.slots_stage import RECIPE as SLOTS_RECIPE
 from imagintalk.training.slots_stage import SlotsStage
 from imagintalk.training.stages import DATA_LICENCES, codec_key
@@ -30,25 +30,7 @@ STAGES: dict[str, type[SlotsStage] | type[EmotionStage]] = {"slots": SlotsStage,
 MATERIAL = {"slots": "GRID's sentences", "emotion": "acted emotions (RAVDESS)"}
 
 
-@dataclasses.dataclass(frozen=True)
-class EarOptions:
-    """One call of `imagintalk train slots` or `emotion`."""
-
-    cache: Path
-    runs: Path
-    """Checkpoints, curves and logs, one folder per ear."""
-    folder: Path
-    """Where the weights go."""
-    steps: int | None = None
-    """Instead of the recipe's."""
-    seed: int = 0
-    device: str = "auto"
-    precision: str = "bf16"
-    start_from: Path | None = None
-    """The model whose codec the recordings are also heard through; None: the embedded one."""
-
-
-def train_ear(ear: str, options: EarOptions, notify: Notify) -> dict[str, Any]:
+def train_ear(ear: str, options: TrainOptions, notify: Notify) -> dict[str, Any]:
     """Train an ear, or resume it, and store it in the folder. Returns the facts stored with it.
 
     Raises DataError without fitting recordings, WeightsError.
@@ -59,12 +41,10 @@ def train_ear(ear: str, options: EarOptions, notify: Notify) -> dict[str, Any]:
     codec = Codec(store.config.codec)
     store.load_part("codec", codec)
     codes = CodeTable(examples, codec, codec_key(codec), options.cache, lambda share: notify(Progress("encode", share)))
-    recipe = RECIPES[ear]
-    if options.steps is not None:
-        recipe = dataclasses.replace(recipe, steps=options.steps)
+    recipe = options.recipe(RECIPES[ear])
     torch.manual_seed(options.seed)
     stage: SlotsStage | EmotionStage = STAGES[ear](examples, codec, codes, notify, recipe)
-    run = Run(stage, RunOptions(options.runs / ear, options.seed, options.device, options.precision))
+    run = Run(stage, options.run(ear))
     run.train(notify)
     run.load_best()
     corpora = {e.corpus for e in examples}

@@ -40,7 +40,8 @@ from imagintalk.training.language_stage import LanguageStage
 from imagintalk.training.lip_table import LipTable
 from imagintalk.training.lips_stage import RECIPE as LIPS_RECIPE
 from imagintalk.training.lips_stage import LipsStage
-from imagintalk.training.loop import Run, RunOptions
+from imagintalk.training.loop import Run
+from imagintalk.training.options import TrainOptions
 from imagintalk.training.presets import preset_voices
 from imagintalk.training.stage import Recipe, Stage
 from imagintalk.training.style_stage import RECIPE as STYLE_RECIPE
@@ -72,43 +73,30 @@ TOKEN_UTTERANCES = 2000
 """k-means sees at most so many recordings, spread evenly."""
 
 
-@dataclass(frozen=True)
-class TrainOptions:
-    """One call of `imagintalk train`."""
+@dataclass(frozen=True, kw_only=True)
+class PartOptions(TrainOptions):
+    """One call of `imagintalk train` for a part of a model, whose folder is `folder`."""
 
     config: Config
-    cache: Path
-    runs: Path
-    """Checkpoints, curves and logs, one folder per stage."""
-    model: Path
-    """The model folder that finished parts go to."""
-    steps: int | None = None
-    """Instead of the recipe's."""
-    seed: int = 0
-    device: str = "auto"
-    precision: str = "bf16"
-    start_from: Path | None = None
-    """Folder of a model whose weights of this stage are where it begins (`growth.start_from`); a run that is resumed
-    goes on from its own."""
     published: str | None = None
     """Weights to take, a file or a name of `imagintalk models list`: of stage `lips` a front end, which stays frozen;
     of stage `codec` EnCodec's, whole, so that nothing is trained."""
 
 
-def open_store(options: TrainOptions, examples: list[Example]) -> ModelStore:
+def open_store(options: PartOptions, examples: list[Example]) -> ModelStore:
     """The model folder, made when it is not there. Raises WeightsError when it holds a model of other sizes.
 
     It carries the licences of all corpora that any of its parts has seen.
     """
     corpora = {example.corpus for example in examples}
-    if (options.model / MODEL_FILE).exists():
-        corpora |= ModelStore(options.model).card["data_licences"].keys()
+    if (options.folder / MODEL_FILE).exists():
+        corpora |= ModelStore(options.folder).card["data_licences"].keys()
     licences = {corpus: licence for corpus, licence in DATA_LICENCES.items() if corpus in corpora}
     together = "as the data: " + "; ".join(f"{corpus} {licence}" for corpus, licence in licences.items())
-    return ModelStore.create(options.model, options.config, together, licences)
+    return ModelStore.create(options.folder, options.config, together, licences)
 
 
-def train(stage: str, options: TrainOptions, notify: Notify) -> dict[str, Any]:
+def train(stage: str, options: PartOptions, notify: Notify) -> dict[str, Any]:
     """Train one stage, or resume it, and store its parts. Returns the facts that went into the model's card.
 
     Raises OptionError for an unknown stage, DataError, WeightsError when an earlier stage is missing.
@@ -123,9 +111,7 @@ def train(stage: str, options: TrainOptions, notify: Notify) -> dict[str, Any]:
     store = open_store(options, prepared)
     if stage == "tokens":
         return _train_tokens(store, options, examples, notify)
-    recipe: Recipe = RECIPES[stage]
-    if options.steps is not None:
-        recipe = dataclasses.replace(recipe, steps=options.steps)
+    recipe = options.recipe(RECIPES[stage])
     torch.manual_seed(options.seed)  # initial weights
     built = _build(stage, store, options, examples, recipe, notify)
     if options.published is not None:
@@ -140,8 +126,7 @@ def train(stage: str, options: TrainOptions, notify: Notify) -> dict[str, Any]:
         first = ModelStore(options.start_from)
         for name, module in built.parts.items():
             start_from(first, name, module)
-    folder = options.runs / stage
-    run = Run(built, RunOptions(folder, options.seed, options.device, options.precision))
+    run = Run(built, options.run(stage))
     run.train(notify)
     run.load_best()
     facts: dict[str, Any] = {
@@ -159,9 +144,9 @@ def train(stage: str, options: TrainOptions, notify: Notify) -> dict[str, Any]:
         for name, module in built.parts.items():
             store.save_part(name, module.cpu(), facts)
         if stage == "style":
-            save_presets(options.model, preset_voices(prepared, DATA_LICENCES))
+            save_presets(options.folder, preset_voices(prepared, DATA_LICENCES))
             store.enter_extra(PRESETS_FILE)
-        (options.model / f"{stage}.log.jsonl").write_text((folder / "log.jsonl").read_text())
+        (options.folder / f"{stage}.log.jsonl").write_text((run.options.folder / "log.jsonl").read_text())
     return facts
 
 
@@ -190,7 +175,7 @@ def _usable(stage: str, prepared: list[Example], cache: Path) -> list[Example]:
 
 
 def _build(
-    stage: str, store: ModelStore, options: TrainOptions, examples: list[Example], recipe: Recipe, notify: Notify
+    stage: str, store: ModelStore, options: PartOptions, examples: list[Example], recipe: Recipe, notify: Notify
 ) -> Stage:
     config = options.config
     if stage == "codec":
@@ -231,7 +216,7 @@ def _share(notify: Notify, stage: str) -> Callable[[float], None]:
     return lambda fraction: notify(Progress(stage, fraction))
 
 
-def _train_tokens(store: ModelStore, options: TrainOptions, examples: list[Example], notify: Notify) -> dict[str, Any]:
+def _train_tokens(store: ModelStore, options: PartOptions, examples: list[Example], notify: Notify) -> dict[str, Any]:
     """Fit the content tokens on training recordings."""
     tokenizer = build_tokenizer(options.config.tokens)
     trained = of_split(examples, "train")
@@ -248,5 +233,5 @@ def _train_tokens(store: ModelStore, options: TrainOptions, examples: list[Examp
     store.save_part("tokens", tokenizer, facts)
     notify(Progress("tokens", 1.0))
     log = {"tokens": options.config.tokens.kind, **facts}
-    (options.model / "tokens.log.jsonl").write_text(json.dumps(log) + "\n")
+    (options.folder / "tokens.log.jsonl").write_text(json.dumps(log) + "\n")
     return facts

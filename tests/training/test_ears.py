@@ -15,7 +15,8 @@ from imagintalk.errors import DataError
 from imagintalk.evaluation.ears.emotion import EmotionEar
 from imagintalk.evaluation.ears.slots import SlotRecogniser, speaks_grid
 from imagintalk.rates import SAMPLE_RATE
-from imagintalk.training.ears import EarOptions, train_ear
+from imagintalk.training.ears import train_ear
+from imagintalk.training.options import TrainOptions
 from imagintalk.types import Emotion
 
 SENTENCES = ("bin blue at f two now", "set red with c zero soon", "lay green by a one please")
@@ -49,8 +50,10 @@ def ear_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def options(cache: Path, folder: Path, steps: int) -> EarOptions:
-    return EarOptions(cache, folder / "runs", folder / "ears", steps=steps, device="cpu", precision="no")
+def options(cache: Path, folder: Path, steps: int) -> TrainOptions:
+    return TrainOptions(
+        cache=cache, runs=folder / "runs", folder=folder / "ears", steps=steps, device="cpu", precision="no"
+    )
 
 
 def test_the_slots_ear_learns_and_is_stored_with_its_figures(ear_cache: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from imagintalk.errors import Cancelled, DataError, OptionError, WeightsError
 from imagintalk.lip.visual import VisualEncoder
 from imagintalk.models import ModelStore
 from imagintalk.training import loop
-from imagintalk.training.stages import TrainOptions, train
+from imagintalk.training.stages import PartOptions, train
 from imagintalk.training.style_stage import StyleStage
 from imagintalk.types import Progress
 
@@ -28,9 +28,15 @@ STEPS = 4
 PARTS = {"codec": "codec", "language": "language", "lips": "lips", "style": "style", "diffusion": "diffusion"}
 
 
-def options(cache: Path, folder: Path) -> TrainOptions:
-    return TrainOptions(
-        load_config("tiny"), cache, folder / "runs", folder / "model", steps=STEPS, device="cpu", precision="no"
+def options(cache: Path, folder: Path) -> PartOptions:
+    return PartOptions(
+        config=load_config("tiny"),
+        cache=cache,
+        runs=folder / "runs",
+        folder=folder / "model",
+        steps=STEPS,
+        device="cpu",
+        precision="no",
     )
 
 
@@ -175,7 +181,7 @@ def test_encodecs_weights_become_the_codec_of_a_model(made_up_cache: Path, tmp_p
     asked = dataclasses.replace(options(made_up_cache, tmp_path), config=config, published=str(tmp_path / "encodec.th"))
     train("codec", asked, quiet)
     ours = Codec(codec)
-    ModelStore(asked.model).load_part("codec", ours)
+    ModelStore(asked.folder).load_part("codec", ours)
     for name, tensor in theirs.state_dict().items():
         torch.testing.assert_close(ours.state_dict()[name], tensor, atol=1e-3, rtol=1e-3)
     (tmp_path / "encodec.th").write_bytes(b"no weights")

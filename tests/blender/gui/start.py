@@ -94,7 +94,19 @@ def scenario() -> Iterator[float]:
         yield _STEP_S
     while part("state").session().worker != "ready":
         yield _STEP_S
-    gaps = Gaps()
+    yield from _measured_dub(area)
+    yield from _pictured_dub()
+    yield from _told_to("panels")
+    yield from _pictured_panels(area)
+    yield from _told_to("render")
+    yield from _render_meanwhile()
+    yield from _told_to("enough")
+    bpy.ops.wm.quit_blender()
+
+
+def _measured_dub(area: Any) -> Iterator[float]:
+    """How long the main thread is away without a job, during one, and as its take appears."""
+    gaps, session = Gaps(), part("state").session()
     bpy.app.timers.register(gaps.beat, persistent=True)
     _time_tick(gaps)
     gaps.time_press()
@@ -110,7 +122,6 @@ def scenario() -> Iterator[float]:
         sidebar=[sidebar.x, sidebar.y, sidebar.width, sidebar.height],
         ready=True,
     )
-    session = part("state").session()
     while not session.dubs:
         yield _STEP_S
     gaps.begin()
@@ -124,14 +135,22 @@ def scenario() -> Iterator[float]:
     yield 1.0
     _choose(1)
     tell(at_its_end=gaps.told(), measured=True)
-    while len(session.dubs) < 2:  # a second one, while which pictures of the screen may be taken
+
+
+def _pictured_dub() -> Iterator[float]:
+    """A second one, while which pictures of the screen may be taken."""
+    session = part("state").session()
+    while len(session.dubs) < 2:
         yield _STEP_S
     dub = list(session.dubs.values())[-1]
     while dub.open:
         tell(fraction=dub.fraction)
         yield _STEP_S
     tell(takes=_takes(), done=True)
-    yield from _told_to("panels")
+
+
+def _pictured_panels(area: Any) -> Iterator[float]:
+    """All panels, and the search."""
     _open_panels(area)
     yield 1.0
     area = next(area for area in bpy.context.window_manager.windows[0].screen.areas if area.type == "SEQUENCE_EDITOR")
@@ -141,10 +160,6 @@ def scenario() -> Iterator[float]:
     with bpy.context.temp_override(window=bpy.context.window_manager.windows[0], area=area, region=timeline):
         bpy.ops.wm.search_menu("INVOKE_DEFAULT")  # what F3 does
     tell(searches=True)
-    yield from _told_to("render")
-    yield from _render_meanwhile()
-    yield from _told_to("enough")
-    bpy.ops.wm.quit_blender()
 
 
 def _told_to(name: str) -> Iterator[float]:
