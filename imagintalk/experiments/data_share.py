@@ -49,9 +49,9 @@ class DataShare(Experiment):
             RECIPE, steps=steps, warmup=round(WARMUP_SHARE * steps), validate_every=max(1, steps // VALIDATIONS)
         )
         torch.manual_seed(lab.seed)  # initial weights
-        stage = LipsStage(
-            lab.parts.config, examples, TokenTable(examples, lab.parts.tokenizer), lab.parts.tokenizer.centroids, recipe
-        )
+        tokenizer = lab.parts.tokenizer
+        table = TokenTable(examples, tokenizer)
+        stage = LipsStage(lab.parts.config, examples, table, tokenizer.centroids, lab.parts.codec, recipe)
         trained = len(of_split(examples, "train"))
         folder = lab.places.cache / "experiments" / f"data-{lab.seed}-{steps}-{trained}-{clips}"
         device = str(lab.parts.device)

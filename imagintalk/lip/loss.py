@@ -27,6 +27,6 @@ def word_loss(logits: Tensor, words: Tensor, lengths: Tensor, smoothing: float =
 
 
 def acoustic_loss(predicted: Tensor, acoustic: Tensor, lengths: Tensor) -> Tensor:
-    """Smooth L1 to standardised acoustic features. Both (B, T50, D), lengths (B,) in 50 Hz frames -> scalar."""
+    """Squared error, summed over D. Both (B, T50, D), lengths (B,) in 50 Hz frames -> scalar."""
     valid = valid_frames(lengths, acoustic.shape[1])
-    return functional.smooth_l1_loss(predicted[valid].float(), acoustic[valid].float())
+    return functional.mse_loss(predicted[valid].float(), acoustic[valid].float()) * acoustic.shape[-1]

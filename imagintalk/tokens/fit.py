@@ -21,6 +21,8 @@ from imagintalk.rates import TOKEN_HZ
 from imagintalk.tokens.kmeans import KMeansTokenizer
 from imagintalk.tokens.tokenizer import checked_samples, frame_count
 
+SILENT = 0.8
+"""A cluster is silent when at least so much of it lies between words."""
 _PARTS = 3
 """Of a word: its beginning, middle and end."""
 _SHRINKAGE = 1e-3
@@ -59,6 +61,15 @@ def fit_kmeans(tokenizer: KMeansTokenizer, utterances: Sequence[Utterance], seed
         tokenizer.size, batch_size=4096, max_iter=40, n_init=2, init_size=10 * tokenizer.size, random_state=seed
     )
     tokenizer.centroids.copy_(torch.from_numpy(kmeans.fit(points).cluster_centers_).half())
+    tokenizer.silent.copy_(torch.from_numpy(_silent(kmeans.labels_, labels, tokenizer.size)))
+
+
+def _silent(clusters: NDArray[np.int64], labels: NDArray[np.int64], size: int) -> NDArray[np.bool_]:
+    """(size,) which clusters lie between words; none where no word times are known."""
+    known = labels != _UNKNOWN
+    frames = np.bincount(clusters[known], minlength=size)
+    between = np.bincount(clusters[known & (labels == 0)], minlength=size)
+    return (frames > 0) & (between >= SILENT * frames)
 
 
 def _word_parts(utterances: Sequence[tuple[int, tuple[tuple[float, float, str], ...]]]) -> NDArray[np.int64]:

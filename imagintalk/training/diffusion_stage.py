@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from imagintalk.codec.codec import Codec
+from imagintalk.codec.spectral_encoder import SpectralEncoder
 from imagintalk.config import Config
 from imagintalk.data.cache import Example, of_split
 from imagintalk.diffusion.conditions import Conditions, Prompt
@@ -22,12 +24,14 @@ from imagintalk.refine.content import content_states
 from imagintalk.refine.language import TokenLanguageModel
 from imagintalk.refine.spans import corrupt as damage
 from imagintalk.training.code_table import CodeTable
+from imagintalk.training.expected import expected_latents
 from imagintalk.training.lip_table import LipTable, Reading
 from imagintalk.training.mix import Mix
 from imagintalk.training.prompts import Piece, draw_pieces
 from imagintalk.training.stage import Batch, Metrics, Recipe, Stage
 from imagintalk.training.token_table import TokenTable
 from imagintalk.training.token_variants import TokenVariants
+from imagintalk.training.voice_loss import VoiceLoss
 from imagintalk.types import Emotion
 
 RECIPE = Recipe(steps=6500, learning_rate=8e-4, warmup=200, ema_decay=0.998, validate_every=250)
@@ -47,6 +51,9 @@ learn the emotion from the voice and leave the asked one unheard; at 0.7 it hard
 recordings of unseen actors, where 0.25 gave 0.55; `small`, 10 of them)."""
 PROMPTED = 0.6
 """Share of the batches whose clips hear a piece of their voice first (`Prompt`)."""
+SOUND_WEIGHT, VOICE_WEIGHT = 2.0, 2.0
+"""Of the squared error of the expected latents and of their `VoiceLoss`, beside 1 for the score entropy, which knows
+entries of a codebook as right or wrong only."""
 Content = NDArray[np.int64] | Reading
 """Token ids (T50,) of a recording, or what lips told."""
 
@@ -54,11 +61,17 @@ Content = NDArray[np.int64] | Reading
 class DiffusionObjective(nn.Module):
     """Score network under the frozen language model."""
 
-    def __init__(self, network: StyleDiT, language: TokenLanguageModel, level_groups: tuple[int, ...]) -> None:
+    codebooks: Tensor
+
+    def __init__(
+        self, network: StyleDiT, language: TokenLanguageModel, codec: Codec, level_groups: tuple[int, ...]
+    ) -> None:
         super().__init__()
         self.network = network
         self.language = language.requires_grad_(False)
         self.level_groups = level_groups
+        self.voice = VoiceLoss(codec.encoder) if isinstance(codec.encoder, SpectralEncoder) else None
+        self.register_buffer("codebooks", codec.quantizer.codebooks.detach().clone(), persistent=False)
 
     def forward(self, batch: Batch) -> tuple[Tensor, Metrics]:
         generator = torch.Generator().manual_seed(batch["seed"])
@@ -77,8 +90,14 @@ class DiffusionObjective(nn.Module):
         keep = drop_conditions(count, generator).to(device) if self.training else None
         scores = network(corrupted.codes, t, conditions, corrupted.masked, keep, frame_mask)
         loss = diffusion_loss(scores, codes, corrupted, t, network.schedule, network.normalised)
+        expected, true = expected_latents(scores, codes, corrupted.masked, active, self.codebooks)
+        missed = (expected - true)[frame_mask].square().sum(dim=1).mean()
+        losses = {"entropy": loss.total, "sound": SOUND_WEIGHT * missed}
+        if self.voice is not None:
+            losses["voice"] = VOICE_WEIGHT * self.voice(expected, true, batch["code_lengths"])
         metrics = {f"level_{i:02d}": float(value) for i, value in enumerate(loss.cross_entropy) if i in (0, 1, 3, 7)}
-        return loss.total, metrics | {"loss": float(loss.total.detach())}
+        metrics |= {name: float(value.detach()) for name, value in losses.items()}
+        return torch.stack(list(losses.values())).sum(), metrics
 
     @torch.no_grad()
     def content(self, batch: Batch, generator: torch.Generator) -> Tensor:
@@ -120,14 +139,14 @@ class DiffusionStage(Stage):
         lips: LipTable,
         codes: CodeTable,
         language: TokenLanguageModel,
-        codebooks: Tensor,
+        codec: Codec,
         recipe: Recipe = RECIPE,
     ) -> None:
         self.config = config
         self.recipe, self.tokens, self.variants, self.lips, self.codes = recipe, tokens, variants, lips, codes
         network = StyleDiT(config.diffusion, config.codec, config.content_width)
-        network.start_from(codebooks)
-        self.objective = DiffusionObjective(network, language, config.diffusion.level_groups)
+        network.start_from(codec.quantizer.codebooks)
+        self.objective = DiffusionObjective(network, language, codec, config.diffusion.level_groups)
         self.parts = {"diffusion": network}
         self.per_picture = exact_ratio(network.frame_rate, VIDEO_FPS)
         self.mix = Mix(of_split(examples, "train"), SHARES)
@@ -230,7 +249,7 @@ class DiffusionStage(Stage):
             with self.accelerator.autocast():
                 rows.append(self.objective(moved)[1])
         mean = {name: float(np.nanmean([row[name] for row in rows])) for name in rows[0]}
-        return mean | {"score": mean["loss"]}
+        return mean | {"score": mean["entropy"] + mean["sound"] + mean.get("voice", 0.0)}
 
 
 def _at_50_hz(start: int, stop: int) -> slice:

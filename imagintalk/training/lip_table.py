@@ -48,10 +48,13 @@ class LipTable:
         aligner: LipAligner,
         detector: ErrorDetector,
         language: TokenLanguageModel,
+        silence: int | None,
         config: Config,
         notify: Callable[[float], None],
     ) -> None:
+        """silence: the token of it (`Tokenizer.silence`)."""
         self._aligner, self._detector, self._language, self._config = aligner, detector, language, config
+        self._silence = silence
         self._readings: dict[tuple[str, str], list[Reading]] = {}
         generator = torch.Generator().manual_seed(0)
         for module in (aligner, detector, language):
@@ -68,7 +71,9 @@ class LipTable:
         """One of its readings; of a training clip as doubtful as lips are that the aligner never saw."""
         readings = self._readings[example.corpus, example.name]
         reading = readings[int(rng.integers(len(readings)))]
-        return reading if example.split != "train" else Reading(_doubted(reading.weights, rng), reading.features)
+        if example.split != "train":
+            return reading
+        return Reading(_doubted(reading.weights, self._silence, rng), reading.features)
 
     @torch.no_grad()
     def _read(self, example: Example, generator: torch.Generator) -> list[Reading]:
@@ -96,11 +101,11 @@ def _half(values: Tensor) -> NDArray[np.float16]:
     return values.numpy().astype(np.float16)
 
 
-def _doubted(weights: NDArray[np.float16], rng: np.random.Generator) -> NDArray[np.float16]:
-    """(T50, size) with the likeliest token of some runs of frames made unlikely."""
+def _doubted(weights: NDArray[np.float16], silence: int | None, rng: np.random.Generator) -> NDArray[np.float16]:
+    """(T50, size) with the likeliest token of some runs of frames made unlikely; silence is as easily seen anywhere."""
     likeliest = weights.argmax(axis=1)
     run = np.cumsum(np.diff(likeliest, prepend=likeliest[0]) != 0)
-    frames = np.flatnonzero((rng.random(run[-1] + 1) < DOUBTED)[run])
+    frames = np.flatnonzero((rng.random(run[-1] + 1) < DOUBTED)[run] & (likeliest != silence))
     doubted = weights.astype(np.float32)
     doubted[frames, likeliest[frames]] *= DOUBT
     return (doubted / doubted.sum(axis=1, keepdims=True)).astype(np.float16)

@@ -186,20 +186,20 @@ def _build(
     store.load_part("tokens", tokenizer)
     recorded = [e for e in examples if e.content_of is None]
     table = TokenTable(recorded, tokenizer)
-    if stage == "lips":
-        return LipsStage(config, examples, table, tokenizer.centroids, recipe)
     if stage == "language":
         return LanguageStage(config, examples, table, recipe)
-    language = TokenLanguageModel(config.language, config.tokens)
-    store.load_part("language", language)
     codec = Codec(config.codec)
     store.load_part("codec", codec)
+    if stage == "lips":
+        return LipsStage(config, examples, table, tokenizer.centroids, codec, recipe)
+    language = TokenLanguageModel(config.language, config.tokens)
+    store.load_part("language", language)
     codes = CodeTable(examples, codec, codec_key(codec), options.cache, _share(notify, "encode"))
     variants = TokenVariants(of_split(recorded, "train"), tokenizer)
     aligner, detector = LipAligner(config.lips, config.tokens), ErrorDetector(config.lips)
     store.load_part("lips", nn.ModuleDict({"aligner": aligner, "detector": detector}))
-    lips = LipTable(recorded, aligner, detector, language, config, _share(notify, "read lips"))
-    return DiffusionStage(config, examples, table, variants, lips, codes, language, codec.quantizer.codebooks, recipe)
+    lips = LipTable(recorded, aligner, detector, language, tokenizer.silence, config, _share(notify, "read lips"))
+    return DiffusionStage(config, examples, table, variants, lips, codes, language, codec, recipe)
 
 
 def codec_key(codec: Codec) -> str:

@@ -161,6 +161,25 @@ def test_silence_is_one_token_throughout(hubert: Path, level: float) -> None:
     assert len(set(tokens.tolist())) == 1
 
 
+def test_every_silence_between_words_is_one_token(hubert: Path) -> None:
+    def in_a_room(order: str, pitch: float, noise: float) -> Utterance:
+        spoken = utterance(order, pitch)
+        room = np.random.default_rng(round(pitch)).normal(0, noise, len(spoken.samples))
+        return Utterance((spoken.samples + np.cumsum(room) * 0.05 + room).astype(np.float32), spoken.words)
+
+    rooms = [in_a_room("ah ee oo", 110.0, 1e-4), in_a_room("oo ah ee", 140.0, 1e-3), in_a_room("ee oo ah", 180.0, 2e-3)]
+    tokenizer = build_tokenizer(TokensConfig("mfcc", 2 * SIZE))
+    assert isinstance(tokenizer, KMeansTokenizer)
+    fit_kmeans(tokenizer, rooms, 0)
+    assert tokenizer.silent.sum() > 1
+    for room in rooms:
+        tokens = tokenizer.encode(room.samples)
+        silent = tokens == tokenizer.silence
+        assert silent[:6].all()
+        for start, end, _ in room.words:
+            assert not silent[round(start * 50) + 3 : round(end * 50) - 3].any()
+
+
 def test_phoneme_tokens_are_silence_where_nobody_speaks(hubert: Path) -> None:
     tokenizer = fitted("phoneme", hubert)
     spoken = utterance("ah")

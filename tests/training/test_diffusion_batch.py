@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from imagintalk.codec.codec import Codec
 from imagintalk.config import load_config
 from imagintalk.data.cache import read_cache, write_index
 from imagintalk.data.recording import Recording
@@ -55,7 +56,7 @@ def test_tokens_and_codes_of_a_piece_are_of_one_time(rate: int, tmp_path: Path) 
         Lookup({}),
         Lookup(codes),
         TokenLanguageModel(config.language, config.tokens),
-        torch.randn(codec.levels, codec.codebook_size, codec.dimension),
+        Codec(codec),
     )
     starts, prompted = set(), 0
     for seed in range(8):
