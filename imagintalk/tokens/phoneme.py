@@ -64,7 +64,6 @@ class PhonemeTokenizer(nn.Module):
     symbols: (size - 1,) int64; centroids: (size, 117) float32, the mean cepstra of each token.
     """
 
-    silence = 0
     symbols: torch.Tensor
     centroids: torch.Tensor
 

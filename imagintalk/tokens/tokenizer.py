@@ -28,10 +28,6 @@ class Tokenizer(Protocol):
         """Number of tokens, without special ones."""
 
     @property
-    def silence(self) -> int | None:
-        """The token that stands for every silence; None where there is no such one."""
-
-    @property
     def centroids(self) -> torch.Tensor:
         """(size, d) float32, what each token sounds like; near vectors sound alike."""
 

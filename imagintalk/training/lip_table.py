@@ -25,9 +25,6 @@ from imagintalk.refine.language import TokenLanguageModel
 
 READINGS = 3
 """Of each training example, every one from another crop."""
-DOUBTED, DOUBT = 0.4, 0.1
-"""This share of what the aligner is sure of in a training clip is made so much less likely: disturbed, it still names
-0.60 of the tokens right there, and 0.38 on clips that it never saw (measured, `small`)."""
 
 
 class Reading(NamedTuple):
@@ -48,13 +45,10 @@ class LipTable:
         aligner: LipAligner,
         detector: ErrorDetector,
         language: TokenLanguageModel,
-        silence: int | None,
         config: Config,
         notify: Callable[[float], None],
     ) -> None:
-        """silence: the token of it (`Tokenizer.silence`)."""
         self._aligner, self._detector, self._language, self._config = aligner, detector, language, config
-        self._silence = silence
         self._readings: dict[tuple[str, str], list[Reading]] = {}
         generator = torch.Generator().manual_seed(0)
         for module in (aligner, detector, language):
@@ -68,12 +62,9 @@ class LipTable:
         return (example.corpus, example.name) in self._readings
 
     def draw(self, example: Example, rng: np.random.Generator) -> Reading:
-        """One of its readings; of a training clip as doubtful as lips are that the aligner never saw."""
+        """One of its readings."""
         readings = self._readings[example.corpus, example.name]
-        reading = readings[int(rng.integers(len(readings)))]
-        if example.split != "train":
-            return reading
-        return Reading(_doubted(reading.weights, self._silence, rng), reading.features)
+        return readings[int(rng.integers(len(readings)))]
 
     @torch.no_grad()
     def _read(self, example: Example, generator: torch.Generator) -> list[Reading]:
@@ -99,13 +90,3 @@ class LipTable:
 
 def _half(values: Tensor) -> NDArray[np.float16]:
     return values.numpy().astype(np.float16)
-
-
-def _doubted(weights: NDArray[np.float16], silence: int | None, rng: np.random.Generator) -> NDArray[np.float16]:
-    """(T50, size) with the likeliest token of some runs of frames made unlikely; silence is as easily seen anywhere."""
-    likeliest = weights.argmax(axis=1)
-    run = np.cumsum(np.diff(likeliest, prepend=likeliest[0]) != 0)
-    frames = np.flatnonzero((rng.random(run[-1] + 1) < DOUBTED)[run] & (likeliest != silence))
-    doubted = weights.astype(np.float32)
-    doubted[frames, likeliest[frames]] *= DOUBT
-    return (doubted / doubted.sum(axis=1, keepdims=True)).astype(np.float16)

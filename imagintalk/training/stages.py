@@ -198,7 +198,7 @@ def _build(
     variants = TokenVariants(of_split(recorded, "train"), tokenizer)
     aligner, detector = LipAligner(config.lips, config.tokens), ErrorDetector(config.lips)
     store.load_part("lips", nn.ModuleDict({"aligner": aligner, "detector": detector}))
-    lips = LipTable(recorded, aligner, detector, language, tokenizer.silence, config, _share(notify, "read lips"))
+    lips = LipTable(recorded, aligner, detector, language, config, _share(notify, "read lips"))
     return DiffusionStage(config, examples, table, variants, lips, codes, language, codec, recipe)
 
 
