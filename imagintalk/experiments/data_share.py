@@ -35,7 +35,7 @@ class DataShare(Experiment):
     title = "Recordings and quality"
     question = "What does the lip aligner gain from twice the recordings, trained for the same number of steps?"
     clips = 92
-    parts = ("tokens",)
+    parts = ("tokens", "codec")
     if_failed: Figures = {}
 
     def units(self, lab: Lab, clips: int) -> list[Unit]:

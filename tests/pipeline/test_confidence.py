@@ -24,16 +24,16 @@ def content(similarity: float, probability: float, masked: float = 0.0) -> Conte
 
 
 def test_a_familiar_clip_is_not_warned_of() -> None:
-    assert content_warnings(content(0.85, 0.4)) == ()
-    assert confidence(content(0.85, 0.4)) == pytest.approx(0.4)
+    assert content_warnings(content(0.85, 0.7)) == ()
+    assert confidence(content(0.85, 0.7)) == pytest.approx(0.7)
 
 
-@pytest.mark.parametrize(("similarity", "probability"), [(0.6, 0.4), (0.85, 0.14)])
+@pytest.mark.parametrize(("similarity", "probability"), [(0.6, 0.7), (0.85, 0.3)])
 def test_unknown_lips_are_warned_of_once(similarity: float, probability: float) -> None:
     (told,) = content_warnings(content(similarity, probability))
     assert "unlike those that the model knows" in told
 
 
 def test_guessed_speech_is_warned_of() -> None:
-    (told,) = content_warnings(content(0.85, 0.4, masked=0.95))
+    (told,) = content_warnings(content(0.85, 0.7, masked=0.95))
     assert told.startswith("95% of what was read")
