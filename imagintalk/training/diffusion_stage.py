@@ -38,10 +38,10 @@ RECIPE = Recipe(steps=6500, learning_rate=8e-4, warmup=200, ema_decay=0.998, val
 BATCH = 8
 PICTURES = 75
 """Video frames of a piece: three seconds. Tokens and codes begin and end with them, whatever the codec's rate."""
-SHARES = {"grid": 1.0, "drawn": 0.3, "ravdess": 1.0, "speech": 0.7, "restyled": 1.2}
+SHARES = {"grid": 1.4, "drawn": 0.3, "ravdess": 1.0, "speech": 0.7, "restyled": 1.2}
 BORROWED = 0.5
 """Share of the clips whose tokens are those of other talkers (`TokenVariants`)."""
-SPELLED = 0.5
+SPELLED = 0.75
 """Share of the clips with a picture whose content is what lips spell (`LipTable`)."""
 DAMAGED = 0.25
 """Share of the others whose tokens are damaged and refilled, as they are after lips were read."""
@@ -51,7 +51,7 @@ learn the emotion from the voice and leave the asked one unheard; at 0.7 it hard
 recordings of unseen actors, where 0.25 gave 0.55; `small`, 10 of them)."""
 PROMPTED = 0.6
 """Share of the batches whose clips hear a piece of their voice first (`Prompt`)."""
-SOUND_WEIGHT, VOICE_WEIGHT = 2.0, 2.0
+SOUND_WEIGHT, VOICE_WEIGHT = 20.0, 10.0
 """Of the squared error of the expected latents and of their `VoiceLoss`, beside 1 for the score entropy, which knows
 entries of a codebook as right or wrong only."""
 Content = NDArray[np.int64] | Reading
