@@ -137,7 +137,8 @@ def test_a_published_front_end_is_taken_frozen(made_up_cache: Path, tmp_path: Pa
     asked = dataclasses.replace(
         options(made_up_cache, tmp_path), config=wide, published=str(tmp_path / "frontend.safetensors")
     )
-    train("tokens", asked, quiet)
+    for stage in ("codec", "tokens"):
+        train(stage, dataclasses.replace(asked, published=None), quiet)
     with pytest.raises(OptionError, match="for the stages codec and lips"):
         train("language", asked, quiet)
     train("lips", asked, quiet)
