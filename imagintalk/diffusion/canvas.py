@@ -14,6 +14,9 @@ from torch import Tensor
 from imagintalk.diffusion.guidance import ScoreFn
 from imagintalk.diffusion.schedule import LogLinearSchedule
 
+FINER_TRUST = 0.5
+"""Of what finer levels are expected to add: the network takes coarser codes for the true ones, which they are not (1
+gives an ESTOI of 0.348 in place of 0.351, 0.335 with nothing made up for; `small`, 16 validation clips)."""
 _SMALLEST = torch.finfo(torch.float64).tiny
 
 
@@ -38,6 +41,9 @@ class Canvas:
     """Whether the scores are known to add up to r (softmax x r)."""
     codebooks: Tensor | None
     """(levels, size, dimension): codes are those of least expected squared error. None: they are drawn."""
+    missed: Tensor
+    """(batch, frames, dimension), changed in place: mean entries that were expected, less those that were picked. No
+    entry is the mean; finer levels make up for what is left, as they do for a recording's."""
     schedule: LogLinearSchedule = LogLinearSchedule()
 
     def masked(self) -> Tensor:
@@ -69,14 +75,18 @@ class Canvas:
         return -torch.log(-torch.log(self._uniform(where, columns).clamp(min=_SMALLEST)))
 
     def _least_error(self, codebooks: Tensor, where: Tensor, log_scores: Tensor) -> Tensor:
-        """The codes nearest to the mean entry under the scores."""
+        """The codes nearest to the mean entry under the scores, and to what coarser ones missed of theirs."""
         chances = (log_scores / self.temperature).softmax(-1).to(codebooks)
-        level = where.nonzero(as_tuple=True)[1]
+        sample, level, frame = where.nonzero(as_tuple=True)
         chosen = torch.empty_like(level)
         for number in range(self.stage.start, self.stage.stop):
             here, entries = level == number, codebooks[number]
-            error = entries.square().sum(dim=1) - 2 * (chances[here] @ entries) @ entries.T
+            place = sample[here], frame[here]
+            trust = FINER_TRUST if number else 1.0
+            wanted = self.missed[place] + trust * (chances[here] @ entries)
+            error = entries.square().sum(dim=1) - 2 * wanted @ entries.T
             chosen[here] = error.argmin(dim=1)
+            self.missed[place] = wanted - entries[chosen[here]]
         return chosen
 
     def _uniform(self, where: Tensor, columns: int = 1) -> Tensor:

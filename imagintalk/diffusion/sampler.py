@@ -104,6 +104,7 @@ def sample(
     report = notify or (lambda fraction: None)
     report(0.0)
     codes = start.clone()
+    missed = torch.zeros(len(codes), codes.shape[2], 0 if codebooks is None else codebooks.shape[2]).to(start.device)
     first, done = 0, 0
     for number, size in enumerate(groups):
         steps = (options.steps + len(groups) - 1 - number) // len(groups)
@@ -120,6 +121,7 @@ def sample(
             options.temperature,
             options.normalised,
             codebooks,
+            missed,
         )
         sampler = SAMPLERS[options.sampler](canvas)
         times = torch.linspace(1.0, LAST_TIME, steps + 1, dtype=torch.float64)

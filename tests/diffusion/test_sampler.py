@@ -36,7 +36,7 @@ def toy_score(codes: Tensor, t: Tensor, where: Tensor) -> Tensor:
 def canvas(codes: Tensor) -> Canvas:
     """All levels at once, drawn."""
     generators = generators_of(range(len(codes)))
-    return Canvas(codes, slice(0, codes.shape[1]), SIZE, toy_score, generators, 1.0, True, None)
+    return Canvas(codes, slice(0, codes.shape[1]), SIZE, toy_score, generators, 1.0, True, None, torch.empty(0))
 
 
 def constant_score(token: int) -> ScoreFn:
@@ -332,3 +332,25 @@ def test_with_codebooks_a_code_is_that_of_least_expected_error() -> None:
     assert (sample(score, blank(1), SIZE, generators_of([1]), options, codebooks=books) == 2).all()
     drawn = sample(score, blank(1), SIZE, generators_of([1]), options)
     assert (drawn == 2).double().mean() < 0.2
+
+
+@pytest.mark.parametrize(("groups", "left"), [((1, 1, 1), 0.06), ((1, 2), 0.11)])
+def test_finer_levels_make_up_for_what_coarser_entries_miss(groups: tuple[int, ...], left: float) -> None:
+    books = torch.zeros(3, SIZE, 1)
+    for level, spread in enumerate((1.0, 0.3, 0.1)):
+        books[level, :, 0] = spread * (torch.arange(SIZE) - SIZE // 2)
+    # The mean of the coarsest level lies between its entries; of finer ones nothing is known.
+    chances = torch.full((3, SIZE), 1 / SIZE, dtype=torch.float64)
+    chances[0] = torch.tensor([0, 0, 0, 0.0, 0.6, 0.4, 0, 0])
+    books[1:] -= books[1:].mean(dim=1, keepdim=True)
+
+    def score(codes: Tensor, t: Tensor, where: Tensor) -> Tensor:
+        each = chances.log().clamp(min=-80)[None, :, None].expand(*codes.shape, -1)
+        return (each + SCHEDULE.log_ratio(t)[:, None, None, None])[where]
+
+    codes = sample(
+        score, blank(1), SIZE, generators_of([1]), SamplerOptions(steps=6, level_groups=groups), codebooks=books
+    )
+    spoken = sum(books[level][codes[:, level]] for level in range(3))
+    assert (codes[:, 0] == 4).all()  # 0, where 0.4 is wanted
+    assert (spoken - 0.4).abs().max() < left
