@@ -17,7 +17,7 @@ def impose_mel(samples: Tensor, mel: Tensor, filters: Tensor, hop: int, rounds: 
     its share of the band, so that what a mel spectrum does not tell stays as it was.
     """
     size = 2 * (filters.shape[1] - 1)
-    spread = filters.T / filters.sum(dim=0).clamp_min(EPSILON)[:, None]
+    spread = spread_of(filters)
     # Bins below the lowest band and above the highest are left alone.
     outside = (filters.sum(dim=0) < EPSILON).to(mel)[:, None]
     for _ in range(rounds):
@@ -25,3 +25,8 @@ def impose_mel(samples: Tensor, mel: Tensor, filters: Tensor, hop: int, rounds: 
         gains = (mel / (filters @ spectrum.abs() + EPSILON)).clamp(0.05, 20.0)
         samples = inverse_short_time_spectrum(spectrum * (spread @ gains + outside), size, hop)
     return samples
+
+
+def spread_of(filters: Tensor) -> Tensor:
+    """(bins, bands) of filters (bands, bins): a bin is the mean of its bands by their weight there, 0 outside."""
+    return filters.T / filters.sum(dim=0).clamp_min(EPSILON)[:, None]

@@ -42,8 +42,8 @@ class Canvas:
     codebooks: Tensor | None
     """(levels, size, dimension): codes are those of least expected squared error. None: they are drawn."""
     missed: Tensor
-    """(batch, frames, dimension), changed in place: mean entries that were expected, less those that were picked. No
-    entry is the mean; finer levels make up for what is left, as they do for a recording's."""
+    """(batch, levels, frames, dimension), changed in place: the mean entry that was expected, less the one that was
+    picked last. No entry is the mean; other levels make up for what is left, as they do for a recording's."""
     schedule: LogLinearSchedule = LogLinearSchedule()
 
     def masked(self) -> Tensor:
@@ -75,18 +75,20 @@ class Canvas:
         return -torch.log(-torch.log(self._uniform(where, columns).clamp(min=_SMALLEST)))
 
     def _least_error(self, codebooks: Tensor, where: Tensor, log_scores: Tensor) -> Tensor:
-        """The codes nearest to the mean entry under the scores, and to what coarser ones missed of theirs."""
+        """The codes nearest to the mean entry under the scores, and to what other levels missed of theirs."""
         chances = (log_scores / self.temperature).softmax(-1).to(codebooks)
         sample, level, frame = where.nonzero(as_tuple=True)
         chosen = torch.empty_like(level)
+        there = self.codes != self.size  # what was picked but not kept, or masked again, missed nothing
         for number in range(self.stage.start, self.stage.stop):
             here, entries = level == number, codebooks[number]
-            place = sample[here], frame[here]
-            trust = FINER_TRUST if number else 1.0
-            wanted = self.missed[place] + trust * (chances[here] @ entries)
+            row, column = sample[here], frame[here]
+            expected = (FINER_TRUST if number else 1.0) * (chances[here] @ entries)
+            wanted = expected + (self.missed[row, :, column] * there[row, :, column, None]).sum(dim=1)
             error = entries.square().sum(dim=1) - 2 * wanted @ entries.T
             chosen[here] = error.argmin(dim=1)
-            self.missed[place] = wanted - entries[chosen[here]]
+            self.missed[row, number, column] = expected - entries[chosen[here]]
+            there[row, number, column] = True
         return chosen
 
     def _uniform(self, where: Tensor, columns: int = 1) -> Tensor:

@@ -104,7 +104,7 @@ def sample(
     report = notify or (lambda fraction: None)
     report(0.0)
     codes = start.clone()
-    missed = torch.zeros(len(codes), codes.shape[2], 0 if codebooks is None else codebooks.shape[2]).to(start.device)
+    missed = torch.zeros(*codes.shape, 0 if codebooks is None else codebooks.shape[2], device=start.device)
     first, done = 0, 0
     for number, size in enumerate(groups):
         steps = (options.steps + len(groups) - 1 - number) // len(groups)

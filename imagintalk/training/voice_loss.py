@@ -11,6 +11,7 @@ import torch
 from resemblyzer import VoiceEncoder
 from torch import Tensor, nn
 
+from imagintalk.codec.mel_imposing import spread_of
 from imagintalk.codec.spectral_encoder import SpectralEncoder
 from imagintalk.rates import SAMPLE_RATE
 
@@ -31,10 +32,9 @@ class VoiceLoss(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.voice = VoiceEncoder("cpu", verbose=False).requires_grad_(False)
-        bands, bins = encoder.mel.shape
-        spread = encoder.mel / encoder.mel.sum(dim=0).clamp_min(1e-4)
-        filters = librosa.filters.mel(sr=SAMPLE_RATE, n_fft=2 * (bins - 1), n_mels=BANDS, fmax=HIGHEST_HZ)
-        self.register_buffer("spread", spread.T.contiguous(), persistent=False)
+        size = 2 * (encoder.mel.shape[1] - 1)
+        filters = librosa.filters.mel(sr=SAMPLE_RATE, n_fft=size, n_mels=BANDS, fmax=HIGHEST_HZ)
+        self.register_buffer("spread", spread_of(encoder.mel), persistent=False)
         self.register_buffer("filters", POWER * torch.from_numpy(filters), persistent=False)
 
     def forward(self, spoken: Tensor, true: Tensor, lengths: Tensor) -> Tensor:

@@ -334,8 +334,9 @@ def test_with_codebooks_a_code_is_that_of_least_expected_error() -> None:
     assert (drawn == 2).double().mean() < 0.2
 
 
+@pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize(("groups", "left"), [((1, 1, 1), 0.06), ((1, 2), 0.11)])
-def test_finer_levels_make_up_for_what_coarser_entries_miss(groups: tuple[int, ...], left: float) -> None:
+def test_finer_levels_make_up_for_what_coarser_entries_miss(groups: tuple[int, ...], left: float, sampler: str) -> None:
     books = torch.zeros(3, SIZE, 1)
     for level, spread in enumerate((1.0, 0.3, 0.1)):
         books[level, :, 0] = spread * (torch.arange(SIZE) - SIZE // 2)
@@ -348,9 +349,8 @@ def test_finer_levels_make_up_for_what_coarser_entries_miss(groups: tuple[int, .
         each = chances.log().clamp(min=-80)[None, :, None].expand(*codes.shape, -1)
         return (each + SCHEDULE.log_ratio(t)[:, None, None, None])[where]
 
-    codes = sample(
-        score, blank(1), SIZE, generators_of([1]), SamplerOptions(steps=6, level_groups=groups), codebooks=books
-    )
+    options = SamplerOptions(steps=12, sampler=sampler, level_groups=groups)
+    codes = sample(score, blank(1), SIZE, generators_of([1]), options, codebooks=books)
     spoken = sum(books[level][codes[:, level]] for level in range(3))
     assert (codes[:, 0] == 4).all()  # 0, where 0.4 is wanted
     assert (spoken - 0.4).abs().max() < left
